@@ -1,0 +1,105 @@
+//! What the operator (or local mode) asks of a worker: one JSON document with a version (design §1).
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::source::Source;
+
+/// The newest version of [`LoadRequest`] that this build knows; a newer one is refused.
+pub const LOAD_REQUEST_VERSION: u32 = 1;
+
+/// Everything that decides which rows a load brings, plus the bounds it runs under.
+///
+/// The table's folder, the credentials' folder and the memory budget are not here: they belong to the
+/// pod, and are flags of the worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LoadRequest {
+    /// Version of this document, [`LOAD_REQUEST_VERSION`].
+    pub version: u32,
+    /// Name of the Table, for messages.
+    pub table: String,
+    /// Label, unique per Table.
+    pub label: String,
+    /// Run number, from 1; only the operator (or a person, locally) raises it.
+    pub run: u32,
+    /// All of them commit together.
+    pub sources: Vec<Source>,
+    /// Rows that cannot be cast are filtered (true) or become NULL (false).
+    pub strict_mode: bool,
+    /// Exact decimal in 0…1, as text.
+    pub max_filter_ratio: String,
+    /// For columns without a declared default that a file lacks.
+    pub on_missing_column: OnMissingColumn,
+    /// Zero files, or zero rows, end in success.
+    pub allow_empty: bool,
+    /// IANA name or offset: the zone in which an instant becomes a DATETIME.
+    pub timezone: String,
+    /// Rejected rows to keep, in total: −1 all, 0 none.
+    pub rejected_records_limit: i64,
+    /// Bounds of the execution; they do not change which rows come out.
+    pub execution: Execution,
+}
+
+/// Bounds of one execution: left out of [`LoadRequest::digest`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Execution {
+    /// Instant (RFC 3339) past which the worker refuses to commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<String>,
+    /// Threads that decode; 0: one a core.
+    #[serde(default)]
+    pub parallelism: u32,
+    /// Source bytes after which a task is cut; absent: the worker's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_bytes: Option<u64>,
+}
+
+/// What to do about a column that a *file* lacks and that has no declared default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum OnMissingColumn {
+    /// The load fails and names file and column.
+    #[default]
+    Fail,
+    /// NULL; still fails where the column is NOT NULL.
+    UseDefault,
+}
+
+/// Why a request cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// Not JSON of this shape.
+    #[error("cannot read the load request: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// Written by a newer operator.
+    #[error("the load request has version {found}, this worker knows up to {LOAD_REQUEST_VERSION}; use a newer worker image")]
+    NewerVersion {
+        /// The version in the document.
+        found: u64,
+    },
+}
+
+impl LoadRequest {
+    /// Reads a request; looks at `version` first, so that a newer document is refused by its version and
+    /// not by a field that this build does not know.
+    pub fn from_json(text: &[u8]) -> Result<Self, RequestError> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u64,
+        }
+        let Versioned { version } = serde_json::from_slice(text)?;
+        if version > u64::from(LOAD_REQUEST_VERSION) {
+            return Err(RequestError::NewerVersion { found: version });
+        }
+        Ok(serde_json::from_slice(text)?)
+    }
+
+    /// SHA-256 (hex) over all that decides which rows come out. Equal digests of one label and run mean
+    /// that a finished task of one attempt may be adopted by another.
+    pub fn digest(&self) -> Result<String, RequestError> {
+        let mut rows_only = self.clone();
+        rows_only.execution = Execution { deadline: None, parallelism: 0, task_bytes: None };
+        Ok(hex::encode(Sha256::digest(serde_json::to_vec(&rows_only)?)))
+    }
+}

@@ -1,0 +1,6 @@
+//! Durable, sorted, bucketed Delta tables on a volume. Not a word of S3 or Kubernetes here.
+
+pub mod durable;
+pub mod load;
+pub mod schema;
+pub mod types;

@@ -1,0 +1,7 @@
+//! What a load leaves on the volume beside its segments: the plan, the task reports, the rejected rows.
+
+mod plan;
+mod task_report;
+
+pub use plan::{Plan, PlannedFile, PlannedTask};
+pub use task_report::{FileReport, Segment, TaskReport};

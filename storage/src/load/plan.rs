@@ -1,0 +1,45 @@
+//! The plan: what was listed, frozen, and cut into tasks before any row is read.
+
+use serde::{Deserialize, Serialize};
+
+/// The plan of one attempt, `loads/<label>/<run>-<attempt>/plan.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Digest of the request (hex).
+    pub request_digest: String,
+    /// Id of the table (Delta's metaData.id).
+    pub table_id: String,
+    /// Version of the table whose schema the plan was made for.
+    pub schema_version: u64,
+    /// The one instant of CURRENT_TIMESTAMP, microseconds since the epoch, UTC.
+    pub now_micros: i64,
+    /// Tasks in order; a task's number is its place.
+    pub tasks: Vec<PlannedTask>,
+}
+
+/// The files of one task.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedTask {
+    /// Files in order of listing.
+    pub files: Vec<PlannedFile>,
+}
+
+/// A frozen object: identity = (bucket, key, ETag).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedFile {
+    /// Index of the source in the request.
+    pub source: u32,
+    /// Bucket; empty for a local file.
+    pub bucket: String,
+    /// Key, or the path of a local file.
+    pub key: String,
+    /// Bytes.
+    pub size: u64,
+    /// ETag as listed, with its quotes taken off.
+    pub etag: String,
+    /// Last change, milliseconds since the epoch.
+    pub modified_ms: i64,
+}

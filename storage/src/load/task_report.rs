@@ -1,0 +1,58 @@
+//! What a task wrote and counted, `loads/<label>/<run>-<attempt>/task-0003.json`.
+
+use serde::{Deserialize, Serialize};
+
+/// The result of one finished task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskReport {
+    /// Number of the task.
+    pub task: u32,
+    /// Counts of each file, in the plan's order.
+    pub files: Vec<FileReport>,
+    /// Segments written, durable when this report is.
+    pub segments: Vec<Segment>,
+    /// File of rejected rows, relative to the table's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<String>,
+    /// Rows in it.
+    #[serde(default)]
+    pub rejected_rows: u64,
+}
+
+/// Row accounting of one file: read = loaded + filtered + unselected.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileReport {
+    /// Rows the decoder gave.
+    pub read: u64,
+    /// Rows written.
+    pub loaded: u64,
+    /// Rows that did not fit.
+    pub filtered: u64,
+    /// Rows that `where` left out.
+    pub unselected: u64,
+    /// Bytes of the object, as the store's responses said (must equal the listed size).
+    pub bytes: u64,
+}
+
+/// One Parquet file of a tablet; becomes an `add` of the commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Segment {
+    /// Path relative to the table's folder, plain ASCII, `/` between.
+    pub path: String,
+    /// Partition (empty: the table has none).
+    #[serde(default)]
+    pub partition: String,
+    /// Bucket of the tablet.
+    pub bucket: u32,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Milliseconds since the epoch.
+    pub modified_ms: i64,
+    /// Delta's statistics as JSON text (`numRecords`, `minValues`, `maxValues`, `nullCount`, `tightBounds`).
+    pub stats: String,
+}
