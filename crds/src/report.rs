@@ -22,6 +22,8 @@ pub struct LoadReport {
     pub attempt: u32,
     /// How it ended.
     pub outcome: Outcome,
+    /// The worker's exit code ([`crate::exit`]).
+    pub exit_code: u8,
     /// CamelCase, stable: condition reason, event reason and metric label at once.
     pub reason: String,
     /// One sentence for a person; empty when loaded.

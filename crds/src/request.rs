@@ -73,7 +73,9 @@ pub enum RequestError {
     #[error("cannot read the load request: {0}")]
     Malformed(#[from] serde_json::Error),
     /// Written by a newer operator.
-    #[error("the load request has version {found}, this worker knows up to {LOAD_REQUEST_VERSION}; use a newer worker image")]
+    #[error(
+        "the load request has version {found}, this worker knows up to {LOAD_REQUEST_VERSION}; use a newer worker image"
+    )]
     NewerVersion {
         /// The version in the document.
         found: u64,

@@ -1,1 +1,5 @@
-//! Skeleton.
+//! Lists, reads, decodes, checks and loads S3 objects into tables: the code that a pod and the command
+//! line run alike. Knows nothing of the Kubernetes API.
+
+pub mod load;
+pub mod progress;
