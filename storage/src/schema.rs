@@ -1,10 +1,15 @@
 //! What a table is: its columns, key, sort key and distribution.
 
+mod default;
+mod validate;
+
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema as ArrowSchema, SchemaRef};
 
 use crate::types::DataType;
+
+pub use validate::{MAX_BUCKETS, MAX_COLUMN_NAME_BYTES, MAX_COLUMNS, Place, SchemaError};
 
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,11 +95,8 @@ impl TableSchema {
     pub fn new(definition: TableDefinition) -> Self {
         let fields = definition.columns.iter().map(|c| Field::new(&c.name, c.data_type.arrow(), c.nullable));
         let arrow = Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>()));
-        let index = |name: &String| {
-            definition.columns.iter().position(|c| c.name.eq_ignore_ascii_case(name))
-        };
-        let sort_names =
-            if definition.order_by.is_empty() { &definition.key } else { &definition.order_by };
+        let index = |name: &String| definition.columns.iter().position(|c| c.name.eq_ignore_ascii_case(name));
+        let sort_names = if definition.order_by.is_empty() { &definition.key } else { &definition.order_by };
         let sort_key = sort_names.iter().filter_map(index).collect();
         let hash_columns = match &definition.distribution {
             Distribution::Hash { columns, .. } => columns.iter().filter_map(index).collect(),
