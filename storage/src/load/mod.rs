@@ -4,4 +4,4 @@ mod plan;
 mod task_report;
 
 pub use plan::{Plan, PlannedFile, PlannedTask};
-pub use task_report::{FileReport, Segment, TaskReport};
+pub use task_report::{FileReport, FirstError, Segment, TaskReport};

@@ -18,6 +18,23 @@ pub struct TaskReport {
     /// Rows in it.
     #[serde(default)]
     pub rejected_rows: u64,
+    /// The first rows that did not fit (≤ 10), without their values.
+    #[serde(default)]
+    pub first_errors: Vec<FirstError>,
+}
+
+/// A row that did not fit, without its value: it goes into statuses, which hold no data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FirstError {
+    /// The file's full name.
+    pub file: String,
+    /// Row in the file, from 1.
+    pub row: u64,
+    /// Column of the table.
+    pub column: String,
+    /// Stable code, for instance `OutOfRange`.
+    pub code: String,
 }
 
 /// Row accounting of one file: read = loaded + filtered + unselected.
