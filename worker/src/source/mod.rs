@@ -1,0 +1,146 @@
+//! Sources: which objects there are, and their bytes.
+//!
+//! A [`Store`] lists the objects that match a [`PathPattern`] and opens them as [`ReadObject`]s. What was
+//! listed is frozen: every byte that is read later belongs to the object with the listed size and ETag, or
+//! the read fails with [`SourceError::ObjectChanged`].
+
+mod coalesce;
+mod error;
+mod glob;
+mod local;
+mod metrics;
+mod path;
+mod pending;
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use longshore_crds::source::S3;
+use longshore_storage::load::PlannedFile;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+pub use coalesce::coalesce;
+pub use error::{SourceError, StoreAnswer};
+pub use glob::{Glob, GlobError};
+pub use metrics::{Operation, Outcome, RequestMetrics, RequestSnapshot};
+pub use path::PathPattern;
+pub use pending::PendingBytes;
+
+/// A frozen object that can be read by ranges from blocking threads.
+pub trait ReadObject: Send + Sync + 'static {
+    /// `s3://bucket/key`, or the local path.
+    fn name(&self) -> &str;
+
+    /// Bytes, as listed.
+    fn size(&self) -> u64;
+
+    /// Starts to read now; never blocks. Large ranges are split into parallel requests inside. Dropping
+    /// the answer cancels the read. A range outside the object is an error of [`PendingBytes::wait`].
+    fn fetch(&self, range: Range<u64>) -> PendingBytes;
+}
+
+/// What a connection needs from its process.
+#[derive(Clone)]
+pub struct ConnectContext {
+    /// Folder of mounted Secrets: `<dir>/<secret>/{access-key-id,secret-access-key,session-token}`. With
+    /// none, a `secretRef` is answered from the environment's `AWS_ACCESS_KEY_ID` and its fellows.
+    pub secrets_dir: Option<PathBuf>,
+    /// Where requests run.
+    pub runtime: Handle,
+    /// Where they are counted.
+    pub metrics: Arc<RequestMetrics>,
+    /// Ends every request, wait and listing with [`SourceError::Cancelled`].
+    pub cancel: CancellationToken,
+    /// Requests of one store in flight at once (at least 1).
+    pub max_concurrent_requests: usize,
+}
+
+/// An object as it was listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedObject {
+    /// Bucket; empty for a local file.
+    pub bucket: String,
+    /// Key, or the path of a local file.
+    pub key: String,
+    /// Bytes.
+    pub size: u64,
+    /// ETag with its quotes taken off; of a local file, a text of size, time and inode.
+    pub etag: String,
+    /// Last change, milliseconds since the epoch.
+    pub modified_ms: i64,
+}
+
+/// One store, one a source: an S3 endpoint with an identity, or the files of this machine. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<Kind>);
+
+enum Kind {
+    Local(local::LocalFiles),
+}
+
+impl Store {
+    /// Connects to S3: finds the credentials (and assumes the role) but asks the store nothing yet.
+    pub async fn connect(s3: &S3, context: &ConnectContext) -> Result<Self, SourceError> {
+        drop((s3.clone(), context.clone()));
+        Err(SourceError::CredentialsNotFound { reason: "S3 is not part of this build yet".to_owned() })
+    }
+
+    /// The files of this machine.
+    pub fn local(context: &ConnectContext) -> Self {
+        Self(Arc::new(Kind::Local(local::LocalFiles::new(context))))
+    }
+
+    /// Gives every object that matches, page by page in the order of keys, each once; folder markers (keys
+    /// that end with `/`) are left out. No match at all is no error here.
+    pub async fn list(
+        &self,
+        pattern: &PathPattern,
+        on_page: &mut (dyn FnMut(&[ListedObject]) + Send),
+    ) -> Result<(), SourceError> {
+        match &*self.0 {
+            Kind::Local(files) => files.list(pattern, on_page).await,
+        }
+    }
+
+    /// Every object that matches at least one of the patterns, sorted by bucket and key, each once.
+    pub async fn list_all(&self, patterns: &[PathPattern]) -> Result<Vec<ListedObject>, SourceError> {
+        let mut found = Vec::new();
+        for pattern in patterns {
+            self.list(pattern, &mut |page| found.extend_from_slice(page)).await?;
+        }
+        found.sort_by(|a, b| (&a.bucket, &a.key).cmp(&(&b.bucket, &b.key)));
+        found.dedup_by(|a, b| a.bucket == b.bucket && a.key == b.key);
+        Ok(found)
+    }
+
+    /// Opens an object that was listed. Asks the store nothing.
+    pub fn object(&self, file: &PlannedFile) -> Arc<dyn ReadObject> {
+        match &*self.0 {
+            Kind::Local(files) => files.object(file),
+        }
+    }
+}
+
+/// Refuses a range that ends past the object: a fault of the caller or of the file's own offsets.
+fn check_range(object: &str, range: &Range<u64>, size: u64) -> Result<(), SourceError> {
+    if range.end <= size {
+        return Ok(());
+    }
+    Err(SourceError::RangeOutside { object: object.to_owned(), start: range.start, end: range.end, size })
+}
+
+impl ListedObject {
+    /// The object as a plan freezes it.
+    pub fn planned(&self, source: u32) -> PlannedFile {
+        PlannedFile {
+            source,
+            bucket: self.bucket.clone(),
+            key: self.key.clone(),
+            size: self.size,
+            etag: self.etag.clone(),
+            modified_ms: self.modified_ms,
+        }
+    }
+}
