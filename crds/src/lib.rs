@@ -1,11 +1,22 @@
 //! The API of `longshore.dev/v1alpha1`, and what passes between the operator and the worker. No I/O here.
 
+pub mod conditions;
+mod crd;
 pub mod exit;
+mod loadjob;
+pub mod reasons;
 mod report;
 mod request;
 pub mod source;
+mod table;
 
+pub use crd::{API_VERSION, GROUP, definition, definition_file, definitions, schema};
+pub use loadjob::{LoadError, LoadJob, LoadJobSpec, LoadJobStatus, LoadState, RejectedRecords};
 pub use report::{
     LOAD_REPORT_VERSION, LoadCounts, LoadReport, LoadTimes, Outcome, RowError, TERMINATION_MESSAGE_LIMIT,
 };
 pub use request::{Execution, LOAD_REQUEST_VERSION, LoadRequest, OnMissingColumn, RequestError};
+pub use table::{
+    ColumnOrigin, ColumnSpec, ColumnStatus, CompressionSpec, DistributionSpec, HashDistribution, KeySpec,
+    KeyType, LastLoad, RandomDistribution, StorageSpec, Table, TableSpec, TableStatus,
+};

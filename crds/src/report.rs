@@ -1,5 +1,6 @@
 //! What a worker answers: a [`LoadReport`], as its termination message and, whole, on the volume.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The newest version of [`LoadReport`].
@@ -81,16 +82,19 @@ pub struct LoadCounts {
 }
 
 /// A row that did not fit, without its value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RowError {
     /// `s3://bucket/key`.
+    #[schemars(length(max = 2048))]
     pub file: String,
     /// Row in the file, from 1.
     pub row: u64,
     /// Column of the table.
+    #[schemars(length(max = 255))]
     pub column: String,
     /// Stable code, for instance `OutOfRange`.
+    #[schemars(length(max = 128))]
     pub code: String,
 }
 
@@ -107,4 +111,94 @@ pub struct LoadTimes {
     /// The worker ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish: Option<String>,
+}
+
+impl LoadReport {
+    /// The report as JSON in at most [`TERMINATION_MESSAGE_LIMIT`] bytes. What is too long is cut from its
+    /// tail, first the list of errors, then the message, and `truncated` says so; the full report lies on
+    /// the volume.
+    pub fn termination_message(&self) -> Result<String, serde_json::Error> {
+        let text = serde_json::to_string(self)?;
+        if text.len() <= TERMINATION_MESSAGE_LIMIT {
+            return Ok(text);
+        }
+        let mut report = self.clone();
+        report.truncated = true;
+        loop {
+            let text = serde_json::to_string(&report)?;
+            let excess = text.len().saturating_sub(TERMINATION_MESSAGE_LIMIT);
+            if excess == 0 || !report.cut(excess) {
+                return Ok(text);
+            }
+        }
+    }
+
+    /// Makes the report shorter by one step; false: nothing is left to cut.
+    fn cut(&mut self, excess: usize) -> bool {
+        if self.first_errors.pop().is_some() {
+            return true;
+        }
+        // Escapes make text longer in JSON, never shorter: the cut may be repeated.
+        let keep = self.message.floor_char_boundary(self.message.len().saturating_sub(excess));
+        let shorter = keep < self.message.len();
+        self.message.truncate(keep);
+        shorter
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn report(message: String, first_errors: Vec<RowError>) -> LoadReport {
+        LoadReport {
+            version: LOAD_REPORT_VERSION,
+            label: "label".to_owned(),
+            run: 1,
+            attempt: 1,
+            outcome: Outcome::Failed,
+            exit_code: crate::exit::QUALITY,
+            reason: "DataQuality".to_owned(),
+            message,
+            counts: LoadCounts::default(),
+            table_version: None,
+            rejected_record_path: None,
+            first_errors,
+            times: LoadTimes::default(),
+            truncated: false,
+        }
+    }
+
+    #[test]
+    fn a_short_report_is_kept_whole() {
+        let report = report("no".to_owned(), Vec::new());
+        let text = report.termination_message().unwrap();
+        assert_eq!(serde_json::from_str::<LoadReport>(&text).unwrap(), report);
+        assert!(!text.contains("truncated"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_report_fits_and_says_when_it_was_cut(
+            message in "[\\PC\"\\\\]{0,6000}",
+            files in proptest::collection::vec("[a-zß\"]{0,900}", 0..10),
+        ) {
+            let errors = files.into_iter().enumerate().map(|(index, file)| RowError {
+                file,
+                row: index as u64,
+                column: "c".to_owned(),
+                code: "OutOfRange".to_owned(),
+            });
+            let report = report(message, errors.collect());
+            let text = report.termination_message().unwrap();
+            prop_assert!(text.len() <= TERMINATION_MESSAGE_LIMIT);
+            let read: LoadReport = serde_json::from_str(&text).unwrap();
+            let whole = serde_json::to_string(&report).unwrap().len() <= TERMINATION_MESSAGE_LIMIT;
+            prop_assert_eq!(read.truncated, !whole);
+            prop_assert!(report.first_errors.starts_with(&read.first_errors));
+            prop_assert!(report.message.starts_with(&read.message));
+        }
+    }
 }

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use kube::ResourceExt;
+
+use crate::LoadJob;
 use crate::source::Source;
 
 /// The newest version of [`LoadRequest`] that this build knows; a newer one is refused.
@@ -82,7 +85,33 @@ pub enum RequestError {
     },
 }
 
+impl LoadJob {
+    /// The label of the load: `spec.label`, by default the object's name.
+    pub fn label(&self) -> String {
+        self.spec.label.clone().unwrap_or_else(|| self.name_any())
+    }
+}
+
 impl LoadRequest {
+    /// What a LoadJob asks for, as run number `run` under `deadline` (RFC 3339).
+    pub fn from_load_job(job: &LoadJob, run: u32, deadline: Option<String>) -> Self {
+        let spec = &job.spec;
+        Self {
+            version: LOAD_REQUEST_VERSION,
+            table: spec.table.clone(),
+            label: job.label(),
+            run,
+            sources: spec.sources.clone(),
+            strict_mode: spec.strict_mode,
+            max_filter_ratio: spec.max_filter_ratio.clone(),
+            on_missing_column: spec.on_missing_column,
+            allow_empty: spec.allow_empty,
+            timezone: spec.timezone.clone(),
+            rejected_records_limit: spec.rejected_records.limit,
+            execution: Execution { deadline, parallelism: spec.parallelism, task_bytes: None },
+        }
+    }
+
     /// Reads a request; looks at `version` first, so that a newer document is refused by its version and
     /// not by a field that this build does not know.
     pub fn from_json(text: &[u8]) -> Result<Self, RequestError> {

@@ -1,16 +1,18 @@
 //! Where rows come from: one entry of `spec.sources`. The same types stand in the manifest and in the
 //! [`LoadRequest`](crate::LoadRequest), so that the worker reads what the user wrote.
 
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Objects of one format under one set of paths, with how to reach and map them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Source {
     /// `s3://bucket/key`, wildcards `?`, `*`, `[..]`, `{a,b}`; `*` never crosses `/`. A path is one string:
     /// a comma in a key is a comma.
     #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 1024)))]
+    #[x_kube(validation = Rule::new("self.all(path, path.startsWith('s3://') || path.startsWith('s3a://'))").message("each path starts with s3:// or s3a://"))]
     pub paths: Vec<String>,
     /// How to reach the store.
     #[serde(default)]
@@ -39,7 +41,7 @@ pub enum Format {
 pub struct ParquetOptions {}
 
 /// Endpoint, region and identity of an S3 store.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct S3 {
     /// Region; default: what the SDK's chain finds, else `us-east-1`.
@@ -49,6 +51,7 @@ pub struct S3 {
     /// Endpoint of an S3-compatible store, `http://` or `https://`; absent: AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = Rule::new("(self.startsWith('http://') || self.startsWith('https://')) && !self.contains('@')").message("an endpoint starts with http:// or https:// and holds no user or password"))]
     pub endpoint: Option<String>,
     /// `http://endpoint/bucket/key` instead of `http://bucket.endpoint/key`.
     #[serde(default)]
@@ -59,8 +62,9 @@ pub struct S3 {
 }
 
 /// Who reads. At most one of `secretRef` and `anonymous`; with neither, the SDK's chain.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!(has(self.anonymous) && self.anonymous && (has(self.secretRef) || has(self.assumeRole)))").message("anonymous excludes secretRef and assumeRole; state one identity"))]
 pub struct Credentials {
     /// A Secret with `access-key-id`, `secret-access-key` and optionally `session-token`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,7 +87,7 @@ pub struct SecretRef {
 }
 
 /// An IAM role to assume through STS.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AssumeRole {
     /// ARN of the role.
@@ -100,5 +104,6 @@ pub struct AssumeRole {
     /// STS endpoint; absent: AWS's of the region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = Rule::new("(self.startsWith('http://') || self.startsWith('https://')) && !self.contains('@')").message("an endpoint starts with http:// or https:// and holds no user or password"))]
     pub sts_endpoint: Option<String>,
 }

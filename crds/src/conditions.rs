@@ -1,0 +1,71 @@
+//! Types of conditions, and how to set one.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+/// The load is loaded.
+pub const COMPLETE: &str = "Complete";
+/// The load is not loaded, and nothing of it is visible.
+pub const FAILED: &str = "Failed";
+/// The load has ended, one way or the other.
+pub const FINISHED: &str = "Finished";
+/// What the spec asks for is not there yet.
+pub const RECONCILING: &str = "Reconciling";
+/// Nothing will happen until the object is edited.
+pub const STALLED: &str = "Stalled";
+/// The table can take loads.
+pub const READY: &str = "Ready";
+
+/// Puts a condition into a list: the time of transition moves only when the status changes.
+pub fn set(
+    conditions: &mut Vec<Condition>,
+    type_: &str,
+    status: bool,
+    reason: &str,
+    message: &str,
+    generation: Option<i64>,
+    now: &Time,
+) {
+    let status = if status { "True" } else { "False" };
+    let index = conditions.iter().position(|condition| condition.type_ == type_);
+    let since = index
+        .map(|index| &conditions[index])
+        .filter(|condition| condition.status == status)
+        .map_or_else(|| now.clone(), |condition| condition.last_transition_time.clone());
+    let condition = Condition {
+        type_: type_.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        observed_generation: generation,
+        last_transition_time: since,
+    };
+    match index {
+        Some(index) => conditions[index] = condition,
+        None => conditions.push(condition),
+    }
+}
+
+/// Whether a condition stands and is True.
+pub fn is_true(conditions: &[Condition], type_: &str) -> bool {
+    conditions.iter().any(|condition| condition.type_ == type_ && condition.status == "True")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_transition_moves_only_with_the_status() {
+        let time = |text: &str| -> Time { serde_json::from_value(serde_json::json!(text)).unwrap() };
+        let (first, second) = (time("2024-01-01T00:00:00Z"), time("2024-01-02T00:00:00Z"));
+        let mut conditions = Vec::new();
+        set(&mut conditions, READY, true, "A", "", Some(1), &first);
+        set(&mut conditions, READY, true, "B", "", Some(2), &second);
+        assert_eq!(conditions.len(), 1);
+        assert_eq!((conditions[0].reason.as_str(), &conditions[0].last_transition_time), ("B", &first));
+        assert!(is_true(&conditions, READY));
+        set(&mut conditions, READY, false, "C", "", Some(2), &second);
+        assert_eq!(conditions[0].last_transition_time, second);
+        assert!(!is_true(&conditions, READY));
+    }
+}

@@ -1,0 +1,271 @@
+//! `LoadJob`: one load, once, all or nothing.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::request::OnMissingColumn;
+use crate::source::Source;
+
+/// What to load, into which table, and how strictly.
+#[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "longshore.dev",
+    version = "v1alpha1",
+    kind = "LoadJob",
+    plural = "loadjobs",
+    singular = "loadjob",
+    shortname = "lj",
+    category = "longshore",
+    namespaced,
+    status = "LoadJobStatus",
+    derive = "PartialEq",
+    cel,
+    doc = "A LoadJob brings the rows of its sources into a Table, once and all or nothing: its label is loaded at most one time, whatever is restarted or applied again.",
+    validation = Rule::new("size(self.metadata.name) <= 50 && !self.metadata.name.contains('.')").message("metadata.name must be a DNS label of at most 50 characters"),
+    validation = Rule::new(LOCKED_RULE).message(LOCKED_MESSAGE).field_path(".spec"),
+    printcolumn(name = "State", type_ = "string", json_path = ".status.state", description = "PENDING, QUEUEING, LOADING, COMMITTED, FINISHED or CANCELLED"),
+    printcolumn(name = "Progress", type_ = "string", json_path = ".status.progress", description = "Share of the bytes that is read"),
+    printcolumn(name = "Scan Rows", type_ = "integer", json_path = ".status.scanRows", description = "Rows read"),
+    printcolumn(name = "Filtered", type_ = "integer", json_path = ".status.filteredRows", description = "Rows that did not fit"),
+    printcolumn(name = "Unselected", type_ = "integer", json_path = ".status.unselectedRows", description = "Rows that were left out on purpose"),
+    printcolumn(name = "Sink Rows", type_ = "integer", json_path = ".status.sinkRows", description = "Rows written"),
+    printcolumn(name = "Table", type_ = "string", json_path = ".spec.table", priority = 1, description = "The Table"),
+    printcolumn(name = "Label", type_ = "string", json_path = ".status.label", priority = 1, description = "The label under which the load is remembered"),
+    printcolumn(name = "Scan Bytes", type_ = "integer", json_path = ".status.scanBytes", priority = 1, description = "Bytes of the files read"),
+    printcolumn(name = "Files", type_ = "integer", json_path = ".status.fileNumber", priority = 1, description = "Number of files"),
+    printcolumn(name = "Version", type_ = "integer", json_path = ".status.tableVersion", priority = 1, description = "Version of the table that holds the rows"),
+    printcolumn(name = "Started", type_ = "string", json_path = ".status.loadStartTime", priority = 1, description = "When the load began"),
+    printcolumn(name = "Ended", type_ = "string", json_path = ".status.loadFinishTime", priority = 1, description = "When the load ended"),
+    printcolumn(name = "Error", type_ = "string", json_path = ".status.error.message", priority = 1, description = "Why the load did not finish"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.label) == has(oldSelf.label) && (!has(self.label) || self.label == oldSelf.label)").message("label is immutable; make a LoadJob of another name").field_path(".label"))]
+pub struct LoadJobSpec {
+    /// Name of the Table that takes the rows, in the same namespace. Immutable.
+    #[schemars(length(min = 1, max = 50))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("table is immutable; make a LoadJob of another name"))]
+    pub table: String,
+    /// The name under which the table remembers this load; a label is loaded at most once a Table. Default:
+    /// metadata.name. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$') && !self.contains('..')").message("a label has 1 to 128 letters, digits, _ . or -, begins with a letter, digit or _, and holds no .."))]
+    pub label: Option<String>,
+    /// Where the rows come from; all sources commit together or not at all.
+    #[schemars(length(min = 1, max = 32))]
+    pub sources: Vec<Source>,
+    /// A row with a value that cannot be converted is filtered (true), or gets NULL there (false).
+    #[serde(default = "default_true")]
+    pub strict_mode: bool,
+    /// Share of filtered rows that is tolerated: a decimal number from 0 to 1, as text. Compared exactly;
+    /// equality passes.
+    #[serde(default = "default_ratio")]
+    #[schemars(length(min = 1, max = 24))]
+    #[x_kube(validation = Rule::new("self.matches('^(0([.][0-9]{1,18})?|1([.]0{1,18})?)$')").message("maxFilterRatio is a decimal number from 0 to 1 as text, for instance \"0.1\""))]
+    pub max_filter_ratio: String,
+    /// What happens when a file lacks a column that has no declared default: the load fails, or the column
+    /// becomes NULL for the rows of that file.
+    #[serde(default)]
+    pub on_missing_column: OnMissingColumn,
+    /// Whether a load of no files or no rows ends in success.
+    #[serde(default)]
+    pub allow_empty: bool,
+    /// Zone in which an instant (a timestamp in UTC) becomes a DATETIME: an IANA name or an offset like
+    /// +08:00. Never taken from the host.
+    #[serde(default = "default_timezone")]
+    #[schemars(length(min = 1, max = 64))]
+    pub timezone: String,
+    /// Seconds after which the load is given up, counted over planning, loading and committing.
+    #[serde(default = "default_timeout")]
+    #[schemars(range(min = 1, max = 259_200))]
+    pub timeout_seconds: u32,
+    /// Number of threads that decode; 0: one a core.
+    #[serde(default)]
+    #[schemars(range(max = 256))]
+    pub parallelism: u32,
+    /// Which filtered rows are kept for inspection.
+    #[serde(default)]
+    pub rejected_records: RejectedRecords,
+    /// A higher number starts a CANCELLED load again.
+    #[serde(default)]
+    pub retry: u32,
+}
+
+/// Which filtered rows are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RejectedRecords {
+    /// Number of rows to keep, over all files: -1 all, 0 none.
+    #[serde(default = "default_rejected_limit")]
+    #[schemars(range(min = -1))]
+    pub limit: i64,
+}
+
+impl Default for RejectedRecords {
+    fn default() -> Self {
+        Self { limit: default_rejected_limit() }
+    }
+}
+
+/// What is known of a load; the columns of StarRocks' `information_schema.loads`.
+#[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadJobStatus {
+    /// The `metadata.generation` that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Complete`: loaded. `Failed`: not loaded. `Finished`: either. `Reconciling`: not there yet.
+    /// `Stalled`: this object must be edited.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]
+    pub conditions: Vec<Condition>,
+    /// PENDING → QUEUEING → LOADING → COMMITTED → FINISHED, or CANCELLED.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<LoadState>,
+    /// Share of the bytes that is read, for instance `LOAD:39%`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub progress: Option<String>,
+    /// The label under which the table remembers this load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub label: Option<String>,
+    /// Number of the run, from 1; a changed spec or a higher `retry` on a CANCELLED load starts the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<u32>,
+    /// Rows read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scan_rows: Option<u64>,
+    /// Bytes of the files read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scan_bytes: Option<u64>,
+    /// Rows that did not fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filtered_rows: Option<u64>,
+    /// Rows that were left out on purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unselected_rows: Option<u64>,
+    /// Rows written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sink_rows: Option<u64>,
+    /// Number of files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_number: Option<u64>,
+    /// Bytes of the files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_size: Option<u64>,
+    /// When the load was taken in (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub create_time: Option<String>,
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub load_start_time: Option<String>,
+    /// When its rows were committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub load_commit_time: Option<String>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub load_finish_time: Option<String>,
+    /// Why it did not finish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<LoadError>,
+    /// Where the rejected rows lie, relative to the table's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub rejected_record_path: Option<String>,
+    /// The first rows that did not fit (at most 10), without their values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub first_errors: Vec<crate::RowError>,
+    /// Version of the table that holds the rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table_version: Option<u64>,
+}
+
+/// Where a load stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum LoadState {
+    /// Taken in; something that it needs is not there yet.
+    Pending,
+    /// Waits for its turn.
+    Queueing,
+    /// Listing, reading and writing.
+    Loading,
+    /// The rows are in the table's log; the report is on its way.
+    Committed,
+    /// Loaded.
+    Finished,
+    /// Not loaded, nothing is visible.
+    Cancelled,
+}
+
+impl LoadState {
+    /// As `kubectl get` prints it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Queueing => "QUEUEING",
+            Self::Loading => "LOADING",
+            Self::Committed => "COMMITTED",
+            Self::Finished => "FINISHED",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+}
+
+/// Why a load did not finish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadError {
+    /// Stable name of the class of error, as in the conditions' reason.
+    #[serde(rename = "type")]
+    #[schemars(length(max = 128))]
+    pub error_type: String,
+    /// What happened, where, and what to do.
+    #[schemars(length(max = 4096))]
+    pub message: String,
+}
+
+/// What decides the rows is locked while a load runs and once it is loaded; `parallelism` is not.
+const LOCKED_RULE: &str = "!has(oldSelf.status) || !has(oldSelf.status.state) \
+     || !(oldSelf.status.state in ['LOADING', 'COMMITTED', 'FINISHED']) \
+     || (self.spec.sources == oldSelf.spec.sources \
+     && self.spec.strictMode == oldSelf.spec.strictMode \
+     && self.spec.maxFilterRatio == oldSelf.spec.maxFilterRatio \
+     && self.spec.onMissingColumn == oldSelf.spec.onMissingColumn \
+     && self.spec.allowEmpty == oldSelf.spec.allowEmpty \
+     && self.spec.timezone == oldSelf.spec.timezone \
+     && self.spec.timeoutSeconds == oldSelf.spec.timeoutSeconds \
+     && self.spec.rejectedRecords == oldSelf.spec.rejectedRecords \
+     && self.spec.retry == oldSelf.spec.retry)";
+const LOCKED_MESSAGE: &str =
+    "the load is running or done, so its spec is locked; make a LoadJob of another name to load again";
+
+fn default_true() -> bool {
+    true
+}
+
+fn default_ratio() -> String {
+    "0".to_owned()
+}
+
+fn default_timezone() -> String {
+    "UTC".to_owned()
+}
+
+fn default_timeout() -> u32 {
+    14_400
+}
+
+fn default_rejected_limit() -> i64 {
+    1_000
+}

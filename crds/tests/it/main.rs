@@ -1,0 +1,6 @@
+//! Tests of the API types as an apiserver sees them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod generated;
+mod request;
+mod rules;
