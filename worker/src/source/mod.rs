@@ -4,13 +4,21 @@
 //! listed is frozen: every byte that is read later belongs to the object with the listed size and ETag, or
 //! the read fails with [`SourceError::ObjectChanged`].
 
+mod classify;
 mod coalesce;
+mod credentials;
 mod error;
 mod glob;
+mod list;
+mod list_page;
 mod local;
 mod metrics;
 mod path;
 mod pending;
+mod read;
+mod retry;
+mod s3;
+mod url_decode;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -27,6 +35,7 @@ pub use glob::{Glob, GlobError};
 pub use metrics::{Operation, Outcome, RequestMetrics, RequestSnapshot};
 pub use path::PathPattern;
 pub use pending::PendingBytes;
+pub use retry::RetryPolicy;
 
 /// A frozen object that can be read by ranges from blocking threads.
 pub trait ReadObject: Send + Sync + 'static {
@@ -77,14 +86,24 @@ pub struct ListedObject {
 pub struct Store(Arc<Kind>);
 
 enum Kind {
+    S3(Arc<s3::S3Store>),
     Local(local::LocalFiles),
 }
 
 impl Store {
     /// Connects to S3: finds the credentials (and assumes the role) but asks the store nothing yet.
     pub async fn connect(s3: &S3, context: &ConnectContext) -> Result<Self, SourceError> {
-        drop((s3.clone(), context.clone()));
-        Err(SourceError::CredentialsNotFound { reason: "S3 is not part of this build yet".to_owned() })
+        Self::connect_with(s3, context, RetryPolicy::default()).await
+    }
+
+    /// The same with another patience.
+    pub async fn connect_with(
+        s3: &S3,
+        context: &ConnectContext,
+        policy: RetryPolicy,
+    ) -> Result<Self, SourceError> {
+        let store = s3::S3Store::connect(s3, context, policy).await?;
+        Ok(Self(Arc::new(Kind::S3(Arc::new(store)))))
     }
 
     /// The files of this machine.
@@ -100,6 +119,11 @@ impl Store {
         on_page: &mut (dyn FnMut(&[ListedObject]) + Send),
     ) -> Result<(), SourceError> {
         match &*self.0 {
+            Kind::S3(_) if pattern.is_local() => Err(SourceError::InvalidPath {
+                path: pattern.to_string(),
+                reason: "is a local path; a load reads s3:// only".to_owned(),
+            }),
+            Kind::S3(store) => list::list(store, pattern, on_page).await,
             Kind::Local(files) => files.list(pattern, on_page).await,
         }
     }
@@ -118,6 +142,7 @@ impl Store {
     /// Opens an object that was listed. Asks the store nothing.
     pub fn object(&self, file: &PlannedFile) -> Arc<dyn ReadObject> {
         match &*self.0 {
+            Kind::S3(store) => Arc::new(read::S3Object::new(store.clone(), file)),
             Kind::Local(files) => files.object(file),
         }
     }

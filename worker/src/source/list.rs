@@ -1,0 +1,275 @@
+//! Which objects match a pattern: folder by folder, so that nothing is listed that cannot match, several
+//! folders at a time, page by page in the order of keys.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::ListedObject;
+use super::error::SourceError;
+use super::glob::{Glob, Position};
+use super::list_page::{Next, Page, PageRequest};
+use super::metrics::Operation;
+use super::path::PathPattern;
+use super::s3::S3Store;
+
+/// Folders listed at once below a folder, by its depth in the walk: wide at the top, so that the pages that
+/// wait for their turn stay few.
+const FOLDERS_AT_ONCE: [usize; 2] = [16, 4];
+
+type Pages = mpsc::Sender<Vec<ListedObject>>;
+
+/// Gives the objects that match, page by page in the order of keys, each once.
+pub(super) async fn list(
+    store: &Arc<S3Store>,
+    pattern: &PathPattern,
+    on_page: &mut (dyn FnMut(&[ListedObject]) + Send),
+) -> Result<(), SourceError> {
+    let walk = Arc::new(Walk {
+        store: store.clone(),
+        bucket: pattern.bucket().to_owned(),
+        glob: pattern.glob().clone(),
+    });
+    if !walk.glob.has_wildcards() {
+        if let Some(object) = walk.single_key().await? {
+            on_page(&[object]);
+        }
+        return Ok(());
+    }
+    let root = Folder {
+        prefix: walk.glob.literal_prefix().to_owned(),
+        position: walk.glob.after_prefix().clone(),
+        depth: 0,
+    };
+    let mut listing = walk.start(root);
+    let mut last: Option<String> = None;
+    while let Some(page) = store.or_cancelled(listing.pages.recv()).await? {
+        if let (Some(last), Some(first)) = (&last, page.first())
+            && first.key <= *last
+        {
+            return Err(walk.invalid(
+                walk.glob.literal_prefix(),
+                format!("{:?} comes after {last:?}, out of order", first.key),
+            ));
+        }
+        last = page.last().map(|object| object.key.clone()).or(last);
+        on_page(&page);
+    }
+    listing.end().await
+}
+
+struct Walk {
+    store: Arc<S3Store>,
+    bucket: String,
+    glob: Glob,
+}
+
+/// A place of the walk: what to list, and where the pattern stands after it.
+struct Folder {
+    prefix: String,
+    position: Position,
+    depth: usize,
+}
+
+/// A folder that is being listed.
+struct Listing {
+    pages: mpsc::Receiver<Vec<ListedObject>>,
+    task: AbortOnDropHandle<Result<(), SourceError>>,
+}
+
+impl Listing {
+    async fn forward(mut self, out: &Pages) -> Result<(), SourceError> {
+        while let Some(page) = self.pages.recv().await {
+            send(out, page).await?;
+        }
+        self.end().await
+    }
+
+    async fn end(self) -> Result<(), SourceError> {
+        self.task.await.unwrap_or(Err(SourceError::Cancelled))
+    }
+}
+
+/// What a folder holds, in the order of names.
+enum Entry {
+    Object(ListedObject),
+    Folder(String),
+}
+
+impl Entry {
+    fn name(&self) -> &str {
+        match self {
+            Self::Object(object) => &object.key,
+            Self::Folder(name) => name,
+        }
+    }
+}
+
+impl Walk {
+    fn start(self: &Arc<Self>, folder: Folder) -> Listing {
+        let (sender, pages) = mpsc::channel(1);
+        let task = self.store.runtime.spawn(self.clone().folder(folder, sender));
+        Listing { pages, task: AbortOnDropHandle::new(task) }
+    }
+
+    /// Lists one folder and those below it that can hold a match.
+    fn folder(self: Arc<Self>, folder: Folder, out: Pages) -> BoxFuture<'static, Result<(), SourceError>> {
+        async move {
+            let at_once = FOLDERS_AT_ONCE.get(folder.depth).copied().unwrap_or(1);
+            let mut below: VecDeque<Listing> = VecDeque::new();
+            let mut pages = PageWalk::new(&self, &folder.prefix);
+            while let Some(page) = pages.next().await? {
+                let mut found = Vec::new();
+                for entry in entries(page) {
+                    let rest = &entry.name()[folder.prefix.len()..];
+                    let position = self.glob.advance(&folder.position, rest);
+                    match entry {
+                        Entry::Object(object) if self.glob.accepts(&position) && !is_marker(&object) => {
+                            drain(&mut below, 0, &out).await?;
+                            found.push(object);
+                        }
+                        Entry::Folder(name) if !position.is_dead() => {
+                            flush(&mut found, &out).await?;
+                            drain(&mut below, at_once - 1, &out).await?;
+                            // What every match goes on with needs no listing of its own.
+                            let (run, position) = self.glob.literal_run(&position);
+                            let prefix = name + &run;
+                            below.push_back(self.start(Folder { prefix, position, depth: folder.depth + 1 }));
+                        }
+                        _ => {}
+                    }
+                }
+                flush(&mut found, &out).await?;
+            }
+            drain(&mut below, 0, &out).await
+        }
+        .boxed()
+    }
+
+    /// The object with exactly this key. A listing says all that a plan needs; where listing is not
+    /// allowed, reading may be.
+    async fn single_key(&self) -> Result<Option<ListedObject>, SourceError> {
+        let key = self.glob.literal_prefix();
+        let request = PageRequest { bucket: &self.bucket, prefix: key, from: None, max_keys: Some(1) };
+        match self.store.page(request).await {
+            Ok(page) => Ok(page.objects.into_iter().find(|object| object.key == key && !is_marker(object))),
+            Err(denied @ SourceError::AccessDenied { .. }) => match self.head(key).await {
+                Ok(object) => Ok(Some(object)),
+                Err(_) => Err(denied),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn head(&self, key: &str) -> Result<ListedObject, SourceError> {
+        let subject = self.store.subject(Operation::Head, &self.bucket, key);
+        let head = self.store.request(&subject, |number| {
+            let subject = &subject;
+            async move {
+                let answer = self.store.client.head_object().bucket(&self.bucket).key(key).send().await;
+                answer.map_err(|error| super::classify::classify(&error, subject, number))
+            }
+        });
+        let head = head.await?;
+        let size = head.content_length().and_then(|size| u64::try_from(size).ok());
+        let (Some(size), Some(etag)) = (size, head.e_tag()) else {
+            return Err(self.invalid(key, "its HEAD has no size or no ETag".to_owned()));
+        };
+        Ok(ListedObject {
+            bucket: self.bucket.clone(),
+            key: key.to_owned(),
+            size,
+            etag: super::list_page::bare_etag(etag).to_owned(),
+            modified_ms: head.last_modified().and_then(|time| time.to_millis().ok()).unwrap_or_default(),
+        })
+    }
+
+    fn invalid(&self, prefix: &str, problem: String) -> SourceError {
+        SourceError::InvalidListing { bucket: self.bucket.clone(), prefix: prefix.to_owned(), problem }
+    }
+}
+
+/// The pages of one prefix, with a guard against stores that turn in circles.
+struct PageWalk<'a> {
+    walk: &'a Walk,
+    prefix: &'a str,
+    next: Option<Next>,
+    begun: bool,
+    seen: HashSet<Next>,
+    last_name: Option<String>,
+}
+
+impl<'a> PageWalk<'a> {
+    fn new(walk: &'a Walk, prefix: &'a str) -> Self {
+        Self { walk, prefix, next: None, begun: false, seen: HashSet::new(), last_name: None }
+    }
+
+    async fn next(&mut self) -> Result<Option<Page>, SourceError> {
+        if self.begun && self.next.is_none() {
+            return Ok(None);
+        }
+        let request = PageRequest {
+            bucket: &self.walk.bucket,
+            prefix: self.prefix,
+            from: self.next.as_ref(),
+            max_keys: None,
+        };
+        let page = self.walk.store.page(request).await?;
+        self.begun = true;
+        self.check_order(&page)?;
+        self.next = page.next.clone();
+        if let Some(next) = &self.next
+            && !self.seen.insert(next.clone())
+        {
+            return Err(self.walk.invalid(self.prefix, format!("page {next:?} was announced twice")));
+        }
+        Ok(Some(page))
+    }
+
+    fn check_order(&mut self, page: &Page) -> Result<(), SourceError> {
+        if let (Some(last), Some(first)) = (&self.last_name, page.first_name())
+            && first <= last.as_str()
+        {
+            let problem = format!("a page begins with {first:?}, but the one before it ended with {last:?}");
+            return Err(self.walk.invalid(self.prefix, problem));
+        }
+        self.last_name = page.last_name().or(self.last_name.take());
+        Ok(())
+    }
+}
+
+fn entries(page: Page) -> Vec<Entry> {
+    let objects = page.objects.into_iter().map(Entry::Object);
+    let mut entries: Vec<Entry> = objects.chain(page.folders.into_iter().map(Entry::Folder)).collect();
+    entries.sort_by(|a, b| a.name().cmp(b.name()));
+    entries.dedup_by(|a, b| a.name() == b.name());
+    entries
+}
+
+/// Zero bytes under a key that ends with `/`: what consoles make for an empty folder.
+fn is_marker(object: &ListedObject) -> bool {
+    object.key.ends_with('/') && object.size == 0
+}
+
+/// Passes on what the first folders gave, until at most `left` are still being listed.
+async fn drain(below: &mut VecDeque<Listing>, left: usize, out: &Pages) -> Result<(), SourceError> {
+    while below.len() > left
+        && let Some(first) = below.pop_front()
+    {
+        first.forward(out).await?;
+    }
+    Ok(())
+}
+
+async fn flush(found: &mut Vec<ListedObject>, out: &Pages) -> Result<(), SourceError> {
+    if found.is_empty() { Ok(()) } else { send(out, std::mem::take(found)).await }
+}
+
+async fn send(out: &Pages, page: Vec<ListedObject>) -> Result<(), SourceError> {
+    // The receiver is gone only when the listing was given up.
+    out.send(page).await.map_err(|_| SourceError::Cancelled)
+}
