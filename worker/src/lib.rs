@@ -4,3 +4,4 @@
 pub mod load;
 pub mod progress;
 pub mod source;
+pub mod table;

@@ -55,7 +55,7 @@ pub(super) fn literal_problem(text: &str, data_type: &DataType) -> Option<String
             return Some(format!("a {data_type} column takes no default; leave `default` out"));
         }
     };
-    (!fits).then(|| format!("the default `{text}` is not a {data_type}; {}", expected_form(data_type)))
+    (!fits).then(|| format!("the default `{text}` is no {data_type}; {}", expected_form(data_type)))
 }
 
 fn expected_form(data_type: &DataType) -> String {
