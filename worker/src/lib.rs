@@ -2,6 +2,7 @@
 //! line run alike. Knows nothing of the Kubernetes API.
 
 pub mod convert;
+pub mod decode;
 pub mod load;
 pub mod progress;
 pub mod source;

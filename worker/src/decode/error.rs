@@ -1,0 +1,144 @@
+//! Why a file could not be decoded.
+
+use crate::source::SourceError;
+
+/// Why a file could not be decoded. Every message names the file, what in it is wrong, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// The file is not a whole Parquet file: no magic, a truncated or damaged footer, an encrypted one.
+    #[error(
+        "file {file}: cannot be read as Parquet: {reason}; check that it was uploaded whole, or leave it out"
+    )]
+    InvalidParquet {
+        /// Name of the object.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The footer is sound, but the pages of a column do not hold what it promises.
+    #[error(
+        "file {file}, row group {row_group}, column {column:?}: damaged data: {reason}; write the file again, or leave it out"
+    )]
+    CorruptPage {
+        /// Name of the object.
+        file: String,
+        /// Row group, counted from 0.
+        row_group: usize,
+        /// Column of the file.
+        column: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A page or a column uses an encoding or a codec that cannot be decoded.
+    #[error(
+        "file {file}, row group {row_group}, column {column:?}: {encoding} cannot be decoded; write the column with another encoding, or do not load it"
+    )]
+    UnsupportedEncoding {
+        /// Name of the object.
+        file: String,
+        /// Row group, counted from 0.
+        row_group: usize,
+        /// Column of the file.
+        column: String,
+        /// The encoding or codec.
+        encoding: String,
+    },
+    /// A column that is to be read has a type with no counterpart.
+    #[error(
+        "file {file}, column {column:?}: {reason}; convert the column before the load, or do not load it"
+    )]
+    UnsupportedType {
+        /// Name of the object.
+        file: String,
+        /// Column of the file.
+        column: String,
+        /// The type, and why it is refused.
+        reason: String,
+    },
+    /// The dictionary and one page of a column do not fit in the memory of this reader.
+    #[error(
+        "file {file}, row group {row_group}, column {column:?}: needs {needed} bytes of memory to decode one page with its dictionary, and {budget} are given; give the worker more memory, or write the file with smaller pages"
+    )]
+    MemoryBudgetTooSmall {
+        /// Name of the object.
+        file: String,
+        /// Row group, counted from 0.
+        row_group: usize,
+        /// Column of the file.
+        column: String,
+        /// Bytes that would do.
+        needed: u64,
+        /// Bytes that are given.
+        budget: u64,
+    },
+    /// The bytes could not be fetched.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+impl DecodeError {
+    /// Stable name of the kind of error.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::InvalidParquet { .. } => "InvalidParquet",
+            Self::CorruptPage { .. } => "CorruptPage",
+            Self::UnsupportedEncoding { .. } => "UnsupportedEncoding",
+            Self::UnsupportedType { .. } => "UnsupportedType",
+            Self::MemoryBudgetTooSmall { .. } => "MemoryBudgetTooSmall",
+            Self::Source(source) => source.category(),
+        }
+    }
+}
+
+/// Where in a file something stands: what an error of that place has to name.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub file: String,
+    pub row_group: usize,
+    pub column: String,
+}
+
+impl Place {
+    /// The pages of this column are damaged.
+    pub fn corrupt(&self, reason: impl Into<String>) -> DecodeError {
+        DecodeError::CorruptPage {
+            file: self.file.clone(),
+            row_group: self.row_group,
+            column: self.column.clone(),
+            reason: reason.into(),
+        }
+    }
+
+    /// This column uses what cannot be decoded.
+    pub fn unsupported_encoding(&self, encoding: impl Into<String>) -> DecodeError {
+        DecodeError::UnsupportedEncoding {
+            file: self.file.clone(),
+            row_group: self.row_group,
+            column: self.column.clone(),
+            encoding: encoding.into(),
+        }
+    }
+
+    /// `needed` bytes are more than the budget.
+    pub fn too_small(&self, needed: u64, budget: u64) -> DecodeError {
+        DecodeError::MemoryBudgetTooSmall {
+            file: self.file.clone(),
+            row_group: self.row_group,
+            column: self.column.clone(),
+            needed,
+            budget,
+        }
+    }
+}
+
+/// Runs a step of the decoder; a panic in it (damaged data may cause one) becomes the text of an error.
+pub(super) fn shielded<T>(step: impl FnOnce() -> T) -> Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(step)).map_err(|panic| {
+        let text = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "unknown cause".to_owned());
+        format!("the decoder gave up: {text}")
+    })
+}
