@@ -1,0 +1,4 @@
+//! Integration tests of the worker: one binary, a module a part.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod source;
