@@ -2,5 +2,8 @@
 
 pub mod durable;
 pub mod load;
+pub mod log;
+pub mod scan;
 pub mod schema;
+pub mod tablet;
 pub mod types;

@@ -1,5 +1,6 @@
 //! The column types of a table: StarRocks' names, Arrow's layout in memory, Delta's types on disk (design §3).
 
+pub mod bucket_hash;
 mod parse;
 
 use std::fmt;

@@ -1,0 +1,3 @@
+//! The table log.
+
+pub mod stats;

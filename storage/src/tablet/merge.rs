@@ -1,0 +1,252 @@
+//! Merges the sorted runs of one tablet, window by window: the smallest last key among the blocks in hand
+//! bounds a window that is ordered as a whole, so no row is compared or copied alone.
+
+use std::cmp::Ordering;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::compute::{cast, interleave};
+use arrow::datatypes::{DataType as ArrowType, SchemaRef};
+use arrow::row::{RowConverter, Rows};
+
+use super::TabletError;
+use super::key::KeyPlan;
+use super::metrics::{WriterMetrics, timed};
+use super::radix;
+use super::sort::prefix;
+use super::spill::{BlockPlace, SpillReader};
+
+/// Above so many bits a merge sort of the runs beats the passes of a radix sort.
+const RADIX_BITS: u32 = 33;
+
+/// Keys of the rows of a block.
+enum BlockKeys {
+    Numbers(Vec<u64>),
+    Rows(Rows),
+}
+
+impl BlockKeys {
+    fn compare(&self, row: usize, other: &Self, other_row: usize) -> Ordering {
+        match (self, other) {
+            (Self::Numbers(a), Self::Numbers(b)) => a[row].cmp(&b[other_row]),
+            (Self::Rows(a), Self::Rows(b)) => a.row(row).cmp(&b.row(other_row)),
+            // All blocks of a merge have one plan.
+            _ => Ordering::Equal,
+        }
+    }
+}
+
+/// The rows of one run's block that were not merged yet.
+struct Block {
+    columns: Vec<ArrayRef>,
+    keys: BlockKeys,
+    rows: usize,
+    /// First row that was not merged.
+    position: usize,
+}
+
+impl Block {
+    /// The first row at or after the position whose key is not before (or, `inclusive`, is after) the bound.
+    fn end_at(&self, bound: &BlockKeys, bound_row: usize, inclusive: bool) -> usize {
+        let (mut low, mut high) = (self.position, self.rows);
+        while low < high {
+            let middle = low.midpoint(high);
+            let within = match self.keys.compare(middle, bound, bound_row) {
+                Ordering::Less => true,
+                Ordering::Equal => inclusive,
+                Ordering::Greater => false,
+            };
+            if within { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+}
+
+/// The rows of one run that come next.
+struct Source<'a> {
+    reader: &'a SpillReader,
+    places: VecDeque<&'a BlockPlace>,
+    block: Block,
+}
+
+/// Merges of tablets over the same spills.
+pub(crate) struct Merger<'a> {
+    readers: &'a [SpillReader],
+    plan: &'a KeyPlan,
+    converter: Option<RowConverter>,
+    schema: SchemaRef,
+    /// Columns that are dictionaries in some spills only: there they become plain.
+    plain: Vec<bool>,
+    metrics: &'a WriterMetrics,
+}
+
+/// A part of a block that belongs to the window: source, first row, end.
+type Part = (usize, usize, usize);
+
+impl<'a> Merger<'a> {
+    /// A merger of runs in the order they came (at least one): rows with equal keys keep it.
+    pub(crate) fn new(
+        readers: &'a [SpillReader],
+        plan: &'a KeyPlan,
+        metrics: &'a WriterMetrics,
+    ) -> Result<Self, TabletError> {
+        let converter = match plan {
+            KeyPlan::Numbers(_) => None,
+            KeyPlan::Rows(plan) => Some(plan.converter()?),
+        };
+        let first = readers.first().ok_or(TabletError::DamagedSpill)?.schema();
+        let is_plain = |reader: &SpillReader, column: usize| {
+            !matches!(reader.schema().field(column).data_type(), ArrowType::Dictionary(..))
+        };
+        let plain: Vec<bool> = (0..first.fields().len())
+            .map(|column| readers.iter().any(|reader| is_plain(reader, column)))
+            .collect();
+        let fields: Vec<_> = (0..plain.len())
+            .map(|column| {
+                let of =
+                    readers.iter().find(|reader| is_plain(reader, column)).map_or(first, SpillReader::schema);
+                Arc::clone(&of.fields()[column])
+            })
+            .collect();
+        let schema = Arc::new(arrow::datatypes::Schema::new(fields));
+        Ok(Self { readers, plan, converter, schema, plain, metrics })
+    }
+
+    /// Whether each column of the result is kept as keys into its dictionary.
+    pub(crate) fn codes(&self) -> Vec<bool> {
+        self.plain.iter().map(|plain| !plain).collect()
+    }
+
+    /// Gives all rows of a tablet in order, in batches of at most the blocks in hand.
+    pub(crate) fn merge(
+        &self,
+        tablet: u16,
+        mut emit: impl FnMut(&RecordBatch) -> Result<(), TabletError>,
+    ) -> Result<(), TabletError> {
+        let mut sources = Vec::with_capacity(self.readers.len());
+        for reader in self.readers {
+            let mut places: VecDeque<&BlockPlace> = reader.blocks(tablet).iter().collect();
+            if let Some(place) = places.pop_front() {
+                let block = self.read(reader, place)?;
+                sources.push(Source { reader, places, block });
+            }
+        }
+        while !sources.is_empty() {
+            let batch = timed(&self.metrics.merge_nanos, || self.window(&mut sources))?;
+            emit(&batch)?;
+            timed(&self.metrics.merge_nanos, || self.refill(&mut sources))?;
+        }
+        Ok(())
+    }
+
+    fn read(&self, reader: &SpillReader, place: &BlockPlace) -> Result<Block, TabletError> {
+        let mut columns = reader.read(place)?;
+        for (column, array) in columns.iter_mut().enumerate() {
+            let due = self.schema.field(column).data_type();
+            if array.data_type() != due && matches!(array.data_type(), ArrowType::Dictionary(..)) {
+                *array = cast(array, due)?;
+            }
+        }
+        let rows = columns.first().map_or(0, |column| column.len());
+        let keys = match (self.plan, &self.converter) {
+            (KeyPlan::Rows(plan), Some(converter)) => BlockKeys::Rows(plan.of_arrays(converter, &columns)?),
+            (KeyPlan::Numbers(plan), _) => BlockKeys::Numbers(plan.of_arrays(&columns)?),
+            (KeyPlan::Rows(_), None) => return Err(TabletError::DamagedSpill),
+        };
+        Ok(Block { columns, keys, rows, position: 0 })
+    }
+
+    /// Reads on where a block is used up, and drops the sources that have no more.
+    fn refill(&self, sources: &mut Vec<Source<'a>>) -> Result<(), TabletError> {
+        let mut at = 0;
+        while at < sources.len() {
+            let source = &mut sources[at];
+            if source.block.position < source.block.rows {
+                at += 1;
+            } else if let Some(place) = source.places.pop_front() {
+                source.block = self.read(source.reader, place)?;
+            } else {
+                sources.remove(at);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the rows up to the bound from each source, in order.
+    fn window(&self, sources: &mut [Source<'a>]) -> Result<RecordBatch, TabletError> {
+        let parts = cut(sources);
+        let columns = if let [(source, start, end)] = parts[..] {
+            sources[source].block.columns.iter().map(|column| column.slice(start, end - start)).collect()
+        } else {
+            let places = self.order(sources, &parts);
+            let column = |index: usize| {
+                let arrays: Vec<&dyn Array> =
+                    parts.iter().map(|part| sources[part.0].block.columns[index].as_ref()).collect();
+                interleave(&arrays, &places)
+            };
+            (0..self.plain.len()).map(column).collect::<Result<Vec<_>, _>>()?
+        };
+        for (source, _, end) in parts {
+            sources[source].block.position = end;
+        }
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+    }
+
+    /// Place of each row of the window in the parts, in order.
+    fn order(&self, sources: &[Source<'a>], parts: &[Part]) -> Vec<(usize, usize)> {
+        let of_part = |(part, &(_, start, end)): (usize, &Part)| (start..end).map(move |row| (part, row));
+        match self.plan {
+            KeyPlan::Numbers(plan) => {
+                let mut keyed: Vec<(u64, u32, u32)> = Vec::new();
+                for (part, &(source, start, end)) in parts.iter().enumerate() {
+                    let BlockKeys::Numbers(keys) = &sources[source].block.keys else { continue };
+                    let rows = (0u32..).skip(start).zip(&keys[start..end]);
+                    keyed.extend(rows.map(|(row, key)| (*key, part as u32, row)));
+                }
+                if plan.bits <= RADIX_BITS {
+                    radix::sort(&mut keyed, &mut Vec::new(), 0, plan.bits, |row| row.0);
+                } else {
+                    keyed.sort_by_key(|row| row.0);
+                }
+                keyed.into_iter().map(|(_, part, row)| (part as usize, row as usize)).collect()
+            }
+            KeyPlan::Rows(_) => {
+                let keys = |part: usize| match &sources[parts[part].0].block.keys {
+                    BlockKeys::Rows(rows) => Some(rows),
+                    BlockKeys::Numbers(_) => None,
+                };
+                let mut keyed: Vec<(u64, (usize, usize))> = parts
+                    .iter()
+                    .enumerate()
+                    .flat_map(of_part)
+                    .map(|place| (keys(place.0).map_or(0, |rows| prefix(rows, place.1)), place))
+                    .collect();
+                let full = |place: (usize, usize)| keys(place.0).map(|rows| rows.row(place.1));
+                keyed.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| full(a.1).cmp(&full(b.1))));
+                keyed.into_iter().map(|(_, place)| place).collect()
+            }
+        }
+    }
+}
+
+/// Cuts the next window: all rows before the smallest last key of the blocks in hand, and those of that key
+/// whose turn it is. Sources are in the order of their rows' arrival.
+fn cut(sources: &[Source<'_>]) -> Vec<Part> {
+    let mut least = 0;
+    for (at, source) in sources.iter().enumerate() {
+        let (block, least_block) = (&source.block, &sources[least].block);
+        if block.keys.compare(block.rows - 1, &least_block.keys, least_block.rows - 1) == Ordering::Less {
+            least = at;
+        }
+    }
+    let bound = &sources[least].block;
+    let end = |at: usize, block: &Block| match at.cmp(&least) {
+        Ordering::Equal => block.rows,
+        // Rows of the bound's key in later sources wait: the bound's own source may have more of them.
+        other => block.end_at(&bound.keys, bound.rows - 1, other == Ordering::Less),
+    };
+    let parts =
+        sources.iter().enumerate().map(|(at, source)| (at, source.block.position, end(at, &source.block)));
+    parts.filter(|(_, start, end)| start < end).collect()
+}
