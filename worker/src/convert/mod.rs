@@ -45,3 +45,6 @@ pub use error::{ConvertError, MappingError};
 pub use mapping::{FileMapping, check_columns};
 pub use quality::RejectedRow;
 pub use zone::{Zone, ZoneError};
+
+#[cfg(test)]
+mod tests;
