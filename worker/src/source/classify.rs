@@ -51,7 +51,7 @@ impl Failure {
 
     /// A response that is not what S3 would answer.
     pub(super) fn odd_answer(subject: &Subject<'_>, attempts: u32, message: impl Into<String>) -> Self {
-        let answer = StoreAnswer { message: Some(message.into()), ..StoreAnswer::default() };
+        let answer = Box::new(StoreAnswer { message: Some(message.into()), ..StoreAnswer::default() });
         let (action, resource) = (subject.action(), subject.resource());
         Self::new(Outcome::Other, SourceError::StoreError { action, resource, attempts, answer })
     }
@@ -109,7 +109,7 @@ where
     }
 }
 
-fn by_answer(answer: StoreAnswer, raw: &HttpResponse, subject: &Subject<'_>, attempts: u32) -> Failure {
+fn by_answer(answer: Box<StoreAnswer>, raw: &HttpResponse, subject: &Subject<'_>, attempts: u32) -> Failure {
     let (action, resource) = (subject.action(), subject.resource());
     let code = answer.code.clone().unwrap_or_default();
     let status = answer.status.unwrap_or_default();
@@ -206,9 +206,9 @@ fn right_region(raw: &HttpResponse, message: &str) -> Option<String> {
     between(body, "<Region>", "</Region>").or_else(|| between(message, "expecting '", "'"))
 }
 
-fn answer_of(raw: &HttpResponse) -> StoreAnswer {
+fn answer_of(raw: &HttpResponse) -> Box<StoreAnswer> {
     let request_id = raw.headers().get("x-amz-request-id").map(str::to_owned);
-    StoreAnswer { code: None, status: Some(raw.status().as_u16()), request_id, message: None }
+    Box::new(StoreAnswer { code: None, status: Some(raw.status().as_u16()), request_id, message: None })
 }
 
 /// An error and its sources, each said once. Only `Display`: a `Debug` text may hold headers and bodies.

@@ -32,7 +32,7 @@ use super::metrics::{Operation, Outcome, RequestMetrics};
 
 /// Allows the node's own identity (its metadata service) at the end of the chain.
 const NODE_IDENTITY: &str = "LONGSHORE_ALLOW_NODE_IDENTITY";
-/// Credentials that run out are renewed this long before.
+/// Credentials that run out are renewed this long before, or after three quarters of a shorter life.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
 
 const ACCESS_KEY_ID: &str = "access-key-id";
@@ -57,12 +57,25 @@ struct InUse {
     /// Counts up with each set of credentials.
     generation: u64,
     credentials: Option<Credentials>,
+    /// When they should be renewed, where they run out.
+    renew_at: Option<SystemTime>,
+}
+
+impl InUse {
+    fn replace(&mut self, fresh: &Credentials) {
+        self.generation += 1;
+        self.renew_at = fresh.expiry().map(|end| {
+            let life = end.duration_since(SystemTime::now()).unwrap_or_default();
+            end - RENEW_BEFORE.min(life / 4)
+        });
+        self.credentials = Some(fresh.clone());
+    }
 }
 
 enum Provider {
     Anonymous,
     Base(Arc<Base>),
-    Role { provider: AssumeRoleProvider, arn: String, endpoint: String },
+    Role { provider: Box<AssumeRoleProvider>, arn: String, endpoint: String },
 }
 
 enum Base {
@@ -123,21 +136,32 @@ impl Identity {
         let fresh = self.provide().await?;
         let differ = in_use.credentials.as_ref().is_none_or(|old| !same(old, &fresh));
         if differ {
-            in_use.generation += 1;
-            in_use.credentials = Some(fresh);
+            in_use.replace(&fresh);
         }
         Ok(differ)
     }
 
     async fn credentials(&self) -> Result<(u64, Credentials), SourceError> {
         let mut in_use = self.in_use.lock().await;
-        if let Some(credentials) = in_use.credentials.as_ref().filter(|c| !runs_out_soon(c)) {
+        let now = SystemTime::now();
+        let due = in_use.renew_at.is_some_and(|at| at <= now);
+        if let Some(credentials) = in_use.credentials.as_ref().filter(|_| !due) {
             return Ok((in_use.generation, credentials.clone()));
         }
-        let fresh = self.provide().await?;
-        in_use.generation += 1;
-        in_use.credentials = Some(fresh.clone());
-        Ok((in_use.generation, fresh))
+        match self.provide().await {
+            Ok(fresh) => {
+                in_use.replace(&fresh);
+                Ok((in_use.generation, fresh))
+            }
+            // A token service that is away does no harm while the old ones still hold.
+            Err(error) => match in_use.credentials.as_ref().filter(|old| old.expiry() > Some(now)) {
+                Some(old) => {
+                    tracing::warn!(%error, "credentials could not be renewed yet");
+                    Ok((in_use.generation, old.clone()))
+                }
+                None => Err(error),
+            },
+        }
     }
 
     async fn provide(&self) -> Result<Credentials, SourceError> {
@@ -305,7 +329,7 @@ async fn assume(role: &crd::AssumeRole, base: Arc<Base>, network: &Network) -> P
     if let Some(id) = &role.external_id {
         builder = builder.external_id(id);
     }
-    let provider = builder.build_from_provider(BaseProvider(base)).await;
+    let provider = Box::new(builder.build_from_provider(BaseProvider(base)).await);
     let endpoint = role.sts_endpoint.clone().unwrap_or_else(|| format!("STS of region {}", network.region));
     Provider::Role { provider, arn: role.role_arn.clone(), endpoint }
 }
@@ -319,11 +343,11 @@ fn refused_role(error: &CredentialsError, arn: &str, endpoint: &str) -> (Outcome
             return (Outcome::Other, own.clone());
         }
         if let Some(metadata) = cause.downcast_ref::<ErrorMetadata>() {
-            answer = Some(StoreAnswer {
+            answer = Some(Box::new(StoreAnswer {
                 code: metadata.code().map(str::to_owned),
                 message: metadata.message().map(cut),
                 ..StoreAnswer::default()
-            });
+            }));
         }
         source = cause.source();
     }
@@ -338,10 +362,6 @@ fn refused_role(error: &CredentialsError, arn: &str, endpoint: &str) -> (Outcome
             (Outcome::Transient, SourceError::EndpointUnreachable { endpoint, action, resource, cause })
         }
     }
-}
-
-fn runs_out_soon(credentials: &Credentials) -> bool {
-    credentials.expiry().is_some_and(|end| end <= SystemTime::now() + RENEW_BEFORE)
 }
 
 fn same(a: &Credentials, b: &Credentials) -> bool {

@@ -47,7 +47,7 @@ pub enum SourceError {
         /// Endpoint asked.
         endpoint: String,
         /// What the store said.
-        answer: StoreAnswer,
+        answer: Box<StoreAnswer>,
     },
     /// The bucket lies in another region than the one requests were signed for.
     #[error(
@@ -62,7 +62,7 @@ pub enum SourceError {
         /// Region of the bucket, where the store says it.
         right_region: Option<String>,
         /// What the store said.
-        answer: StoreAnswer,
+        answer: Box<StoreAnswer>,
     },
     /// The store refused the identity or what it asked for.
     #[error("not allowed to {action} {resource}: {answer}; {advice}")]
@@ -72,7 +72,7 @@ pub enum SourceError {
         /// Bucket, object or role.
         resource: String,
         /// What the store said.
-        answer: StoreAnswer,
+        answer: Box<StoreAnswer>,
         /// What to do, by the store's code.
         advice: &'static str,
     },
@@ -84,7 +84,7 @@ pub enum SourceError {
         /// The object.
         object: String,
         /// What the store said.
-        answer: StoreAnswer,
+        answer: Box<StoreAnswer>,
     },
     /// An object is not the one that was listed.
     #[error("{object} changed after it was listed: {difference}; start a new run to load the new content")]
@@ -120,7 +120,7 @@ pub enum SourceError {
         /// Requests made.
         attempts: u32,
         /// What the store said.
-        answer: StoreAnswer,
+        answer: Box<StoreAnswer>,
     },
     /// The store failed.
     #[error(
@@ -134,7 +134,7 @@ pub enum SourceError {
         /// Requests made.
         attempts: u32,
         /// What the store said.
-        answer: StoreAnswer,
+        answer: Box<StoreAnswer>,
     },
     /// The connection broke in the middle of a response.
     #[error(
@@ -316,6 +316,7 @@ mod tests {
             request_id: Some("4442587FB7D0A2F9".into()),
             message: Some("The specified bucket does not exist.".into()),
         };
+        let answer = Box::new(answer);
         let error = SourceError::BucketNotFound { bucket: "b".into(), endpoint: "http://s".into(), answer };
         assert_eq!(
             error.to_string(),

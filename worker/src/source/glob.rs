@@ -8,6 +8,8 @@ use std::fmt;
 
 /// Deepest nesting of braces.
 const MAX_DEPTH: usize = 16;
+/// Longest pattern, characters; keys of S3 are at most 1,024 bytes long.
+const MAX_LENGTH: usize = 4096;
 
 /// Why a pattern cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +75,8 @@ impl Position {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glob {
     states: Vec<State>,
+    /// For each state, what [`Glob::closure`] says.
+    closures: Vec<Vec<StateId>>,
     /// Characters that every match begins with.
     literal_prefix: String,
     after_prefix: Position,
@@ -83,15 +87,20 @@ impl Glob {
     /// Reads a pattern. `^`, `,`, `!`, `-`, `]` and `}` outside brackets and braces stand for themselves.
     pub fn parse(pattern: &str) -> Result<Self, GlobError> {
         let mut parser = Parser { characters: pattern.chars().collect(), at: 0, has_wildcards: false };
+        if parser.characters.len() > MAX_LENGTH {
+            return Err(parser.error(MAX_LENGTH, "the path is longer than 4096 characters"));
+        }
         let nodes = parser.sequence(0)?;
         let mut glob = Self {
             states: vec![State::Accept],
+            closures: Vec::new(),
             literal_prefix: String::new(),
             after_prefix: Position(Vec::new()),
             has_wildcards: parser.has_wildcards,
         };
         let start = glob.compile(&nodes, 0);
-        let start = glob.closure([start]);
+        glob.closures = (0..glob.states.len() as StateId).map(|id| glob.closure(id)).collect();
+        let start = Position(glob.closures[start as usize].clone());
         (glob.literal_prefix, glob.after_prefix) = glob.literal_run(&start);
         Ok(glob)
     }
@@ -128,21 +137,24 @@ impl Glob {
     pub fn advance(&self, from: &Position, text: &str) -> Position {
         let mut position = from.clone();
         let mut next = Vec::with_capacity(position.0.len());
+        let mut added = Added::new(self.states.len());
         for c in text.chars() {
             if position.is_dead() {
                 break;
             }
+            added.clear();
             next.clear();
             for &id in &position.0 {
-                match &self.states[id as usize] {
-                    State::Literal(wanted, to) if *wanted == c => next.push(*to),
-                    State::AnyCharacter(to) if c != '/' => next.push(*to),
-                    State::AnyText(_) if c != '/' => next.push(id),
-                    State::Class(class, to) if class.contains(c) => next.push(*to),
-                    _ => {}
-                }
+                let to = match &self.states[id as usize] {
+                    State::Literal(wanted, to) if *wanted == c => *to,
+                    State::AnyCharacter(to) if c != '/' => *to,
+                    State::AnyText(_) if c != '/' => id,
+                    State::Class(class, to) if class.contains(c) => *to,
+                    _ => continue,
+                };
+                next.extend(self.closures[to as usize].iter().copied().filter(|&id| added.insert(id)));
             }
-            position = self.closure(next.iter().copied());
+            std::mem::swap(&mut position.0, &mut next);
         }
         position
     }
@@ -175,13 +187,13 @@ impl Glob {
         only
     }
 
-    /// All states reachable without reading a character, each once.
-    fn closure(&self, from: impl IntoIterator<Item = StateId>) -> Position {
-        let mut reached: Vec<StateId> = Vec::new();
-        let mut open: Vec<StateId> = from.into_iter().collect();
-        let mut seen = SeenStates::new(self.states.len());
+    /// The states that read a character, or accept, and are reached from `from` without reading one.
+    fn closure(&self, from: StateId) -> Vec<StateId> {
+        let mut reached = Vec::new();
+        let mut open = vec![from];
+        let mut added = Added::new(self.states.len());
         while let Some(id) = open.pop() {
-            if !seen.insert(id) {
+            if !added.insert(id) {
                 continue;
             }
             match &self.states[id as usize] {
@@ -193,7 +205,7 @@ impl Glob {
                 _ => reached.push(id),
             }
         }
-        Position(reached)
+        reached
     }
 
     /// Adds states for `nodes` that lead to `next`, and gives the first.
@@ -214,15 +226,22 @@ impl Glob {
     }
 }
 
-/// A set of state numbers, without allocation for automata of up to 128 states.
-enum SeenStates {
+/// A set of state numbers; without allocation for automata of up to 128 states.
+enum Added {
     Few(u128),
     Many(Vec<bool>),
 }
 
-impl SeenStates {
+impl Added {
     fn new(states: usize) -> Self {
         if states <= 128 { Self::Few(0) } else { Self::Many(vec![false; states]) }
+    }
+
+    fn clear(&mut self) {
+        match self {
+            Self::Few(bits) => *bits = 0,
+            Self::Many(flags) => flags.fill(false),
+        }
     }
 
     /// Whether the state was not in the set yet.

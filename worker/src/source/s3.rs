@@ -57,6 +57,7 @@ impl S3Store {
         context: &ConnectContext,
         policy: RetryPolicy,
     ) -> Result<Self, SourceError> {
+        check_endpoint(s3.endpoint.as_deref())?;
         let region = match &s3.region {
             Some(region) => region.clone(),
             None => region_of_chain().await,
@@ -106,7 +107,9 @@ impl S3Store {
         loop {
             number += 1;
             let generation = self.or_cancelled(self.identity.current()).await??;
-            let answer = self.or_cancelled(self.attempt(subject, number, attempt(number))).await?;
+            // The SDK's futures are large: on the heap they are moved about for nothing.
+            let answer = Box::pin(attempt(number));
+            let answer = self.or_cancelled(self.attempt(subject, number, answer)).await?;
             let outcome = answer.as_ref().map_or_else(|failure| failure.outcome, |_| Outcome::Ok);
             self.metrics.request(subject.operation, outcome);
             let failure = match answer {
@@ -187,6 +190,16 @@ fn client(s3: &crd::S3, region: &str, http: SharedHttpClient, identity: &Arc<Ide
         config.credentials_provider(Signer(identity.clone()))
     };
     Client::from_conf(config.build())
+}
+
+fn check_endpoint(endpoint: Option<&str>) -> Result<(), SourceError> {
+    match endpoint {
+        Some(url) if !url.starts_with("http://") && !url.starts_with("https://") => {
+            let reason = "an endpoint begins with http:// or https://".to_owned();
+            Err(SourceError::InvalidPath { path: url.to_owned(), reason })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// TLS only where an address needs it: plain HTTP must work in an image without root certificates.

@@ -94,6 +94,7 @@ fn errors_name_the_position() {
     assert_eq!(problem("[a\\").position, 1);
     assert_eq!(problem("ab\\").position, 3);
     assert_eq!(problem("a[z-a]").position, 3);
+    assert!(problem(&"{,a}".repeat(2000)).problem.contains("4096"));
     assert!(problem(&"{".repeat(40)).problem.contains("16 deep"));
 }
 
@@ -105,7 +106,15 @@ fn no_pattern_makes_matching_slow() {
     let started = std::time::Instant::now();
     assert!(!matches(&pattern, &text));
     assert!(matches(&nested, &"a".repeat(200)));
-    assert!(started.elapsed() < std::time::Duration::from_secs(5));
+    // A million keys of a usual kind.
+    let usual = Glob::parse("events/dt=*/{a,b}/part-[0-9]*.parquet").unwrap();
+    for number in 0..1_000_000u32 {
+        let key =
+            if number % 2 == 0 { "events/dt=2024-01-01/a/part-0000123.snappy.parquet" } else { "events/x" };
+        assert_eq!(usual.matches(key), number % 2 == 0);
+    }
+    let elapsed = started.elapsed();
+    assert!(elapsed < std::time::Duration::from_secs(5), "{elapsed:?}");
 }
 
 /// What a pattern means, said as plainly as can be: try every way.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use longshore_crds::source::{AssumeRole, Credentials, SecretRef};
 use longshore_s3server::{Fault, FaultKind, Operation, Permission};
@@ -133,16 +133,23 @@ fn a_role_is_assumed_on_top_of_a_secret() {
 
 #[test]
 fn a_role_that_runs_out_is_assumed_again() {
-    let short = Duration::from_secs(60);
+    let short = Duration::from_secs(4);
     let embedded = Embedded::with(|builder| builder.role_with_lifetime(ROLE, None, short));
     embedded.server.put("data", "k", "content").unwrap();
     let client = Client::new();
     let mut s3 = s3(&embedded.server.endpoint());
     s3.credentials.assume_role = Some(role(&embedded.server.endpoint(), None));
     let store = client.connect(&s3).unwrap();
-    assert_eq!(client.keys(&store, "s3://data/*"), ["k"]);
+    let assumed = || client.metrics.snapshot().count(source::Operation::AssumeRole, Outcome::Ok);
+    let started = Instant::now();
+    while assumed() < 3 {
+        assert_eq!(client.keys(&store, "s3://data/*"), ["k"]);
+        assert!(started.elapsed() < 10 * short, "{} times", assumed());
+    }
+    // Renewed before they ran out, and not at each request.
     let counted = client.metrics.snapshot();
-    assert!(counted.count(source::Operation::AssumeRole, Outcome::Ok) >= 2, "{counted:?}");
+    assert_eq!(counted.count(source::Operation::List, Outcome::Unauthorised), 0);
+    assert!(counted.total(source::Operation::List) > 20);
 }
 
 #[test]
@@ -153,6 +160,12 @@ fn an_sts_endpoint_that_is_not_there_is_named() {
     s3.credentials.assume_role = Some(role(&endpoint, None));
     let error = checked(client.connect(&s3).map(|_| ()), "EndpointUnreachable");
     assert!(error.to_string().contains(&endpoint), "{error}");
+}
+
+#[test]
+fn an_endpoint_without_a_scheme_is_refused() {
+    let error = Client::new().connect(&s3("minio:9000")).err().unwrap();
+    assert!(error.to_string().contains("\"minio:9000\": an endpoint begins with http://"), "{error}");
 }
 
 fn nothing_listens() -> String {
