@@ -5,16 +5,18 @@
 //! durable, [`FileSystem::sync_dir`] makes *names* durable.
 
 use std::fmt::Debug;
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// Mode of every file: the volume's group may read and write.
-const FILE_MODE: u32 = 0o660;
-/// Mode of every folder: setgid, so that what is made below keeps the group.
-const DIRECTORY_MODE: u32 = 0o2770;
+mod error;
+mod posix;
+mod put;
+
+pub use error::VolumeError;
+pub use posix::Posix;
+pub(crate) use put::discard;
+pub use put::{make_dirs, put_new, unique_name, writer_id, write_new};
 
 /// What the storage crate asks of a volume. Paths are absolute or relative to the process, never escaped.
 pub trait FileSystem: Send + Sync + Debug {
@@ -69,103 +71,6 @@ pub struct DirectoryEntry {
     pub size: u64,
     /// Time of the last change.
     pub modified: SystemTime,
-}
-
-/// The real volume.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Posix;
-
-impl FileSystem for Posix {
-    fn create(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
-        let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
-        // The umask of the process must not take the group's rights away.
-        file.set_permissions(fs::Permissions::from_mode(FILE_MODE))?;
-        Ok(Box::new(PosixFile(file)))
-    }
-
-    fn create_dir(&self, path: &Path) -> io::Result<bool> {
-        match fs::DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
-            Ok(()) => {
-                fs::set_permissions(path, fs::Permissions::from_mode(DIRECTORY_MODE))?;
-                Ok(true)
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::hard_link(from, to)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
-    }
-
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()
-    }
-
-    fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
-        Ok(Box::new(PosixFile(File::open(path)?)))
-    }
-
-    fn list(&self, path: &Path) -> io::Result<Vec<DirectoryEntry>> {
-        let mut entries = Vec::new();
-        for entry in fs::read_dir(path)? {
-            let entry = entry?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            // A file may go between readdir and stat: it is simply not there any more.
-            let metadata = match entry.metadata() {
-                Ok(metadata) => metadata,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            entries.push(DirectoryEntry {
-                name,
-                is_dir: metadata.is_dir(),
-                size: metadata.size(),
-                modified: metadata.modified()?,
-            });
-        }
-        Ok(entries)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)
-    }
-
-    fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        fs::remove_dir(path)
-    }
-}
-
-struct PosixFile(File);
-
-impl Write for PosixFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-impl WriteFile for PosixFile {
-    fn sync(&mut self) -> io::Result<()> {
-        self.0.sync_all()
-    }
-}
-
-impl ReadFile for PosixFile {
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
-    }
-
-    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        self.0.read_exact_at(buffer, offset)
-    }
 }
 
 /// Reads a whole file.

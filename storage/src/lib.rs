@@ -1,9 +1,11 @@
 //! Durable, sorted, bucketed Delta tables on a volume. Not a word of S3 or Kubernetes here.
 
 pub mod durable;
+pub mod history;
 pub mod load;
 pub mod log;
 pub mod scan;
 pub mod schema;
 pub mod tablet;
+pub mod table;
 pub mod types;

@@ -73,3 +73,8 @@ pub struct Segment {
     /// Delta's statistics as JSON text (`numRecords`, `minValues`, `maxValues`, `nullCount`, `tightBounds`).
     pub stats: String,
 }
+
+impl Segment {
+    /// Bucket of a file that another engine wrote: it is in no tablet, and no bucket may be pruned for it.
+    pub const NO_BUCKET: u32 = u32::MAX;
+}

@@ -1,0 +1,309 @@
+//! History: one record for each load that ended, durable before the commit that names it (design §10).
+//!
+//! A record counts only when a commit names its path and digest: one that lies there without is what a
+//! process left that died before its commit.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::durable::{FileSystem, VolumeError, make_dirs, put_new, read_all, unique_name};
+use crate::load::label_hash;
+
+/// Folder of the records, below the table's.
+pub(crate) const HISTORY_FOLDER: &str = "_longshore/history";
+
+/// The newest version of a record's document.
+const RECORD_VERSION: u32 = 1;
+
+/// What became of a load, with its files and counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryRecord {
+    /// Version of this document.
+    pub version: u32,
+    /// Label.
+    pub label: String,
+    /// Run.
+    pub run: u32,
+    /// Attempt; 0: ended without a claim.
+    pub attempt: u32,
+    /// How it ended.
+    pub outcome: HistoryOutcome,
+    /// Version of the table when the record was written: the commit that names it is above. Set by the
+    /// commit.
+    pub read_version: u64,
+    /// Digest of the request (hex); empty: not known to whoever closed the run.
+    #[serde(default)]
+    pub request_digest: String,
+    /// Instants.
+    #[serde(default)]
+    pub times: HistoryTimes,
+    /// Totals.
+    #[serde(default)]
+    pub counts: HistoryCounts,
+    /// Every file of the plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<HistoryFile>,
+    /// Why it ended without success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<HistoryFailure>,
+    /// The first errors in rows, without values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first_errors: Vec<HistoryRowError>,
+    /// Files of rejected rows, relative to the table's folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<String>,
+}
+
+impl HistoryRecord {
+    /// A record with nothing counted yet.
+    pub fn new(label: &str, run: u32, attempt: u32, outcome: HistoryOutcome) -> Self {
+        Self {
+            version: RECORD_VERSION,
+            label: label.to_owned(),
+            run,
+            attempt,
+            outcome,
+            read_version: 0,
+            request_digest: String::new(),
+            times: HistoryTimes::default(),
+            counts: HistoryCounts::default(),
+            files: Vec::new(),
+            error: None,
+            first_errors: Vec::new(),
+            rejected: Vec::new(),
+        }
+    }
+}
+
+/// How a load ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HistoryOutcome {
+    /// The rows are in the table.
+    Loaded,
+    /// It failed for good.
+    Failed,
+    /// A person cancelled it.
+    Cancelled,
+    /// Its time was over.
+    TimedOut,
+}
+
+/// Instants, RFC 3339, UTC.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryTimes {
+    /// The worker began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+    /// The commit was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The load ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finish: Option<String>,
+}
+
+/// Totals of a load, as `information_schema.loads` names them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HistoryCounts {
+    /// Rows read.
+    pub scan_rows: u64,
+    /// Bytes read.
+    pub scan_bytes: u64,
+    /// Rows that did not fit.
+    pub filtered_rows: u64,
+    /// Rows that `where` left out.
+    pub unselected_rows: u64,
+    /// Rows written.
+    pub sink_rows: u64,
+    /// Files of the plan.
+    pub file_number: u64,
+    /// Bytes of the plan.
+    pub file_size: u64,
+}
+
+/// One file of a load with its counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryFile {
+    /// Index of the source in the request.
+    pub source: u32,
+    /// Bucket; empty for a local file.
+    pub bucket: String,
+    /// Key, or the path of a local file.
+    pub key: String,
+    /// ETag as listed.
+    pub etag: String,
+    /// Bytes.
+    pub size: u64,
+    /// Rows the decoder gave.
+    pub read: u64,
+    /// Rows written.
+    pub loaded: u64,
+    /// Rows that did not fit.
+    pub filtered: u64,
+    /// Rows that `where` left out.
+    pub unselected: u64,
+}
+
+/// Why a load ended without success.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryFailure {
+    /// CamelCase, stable.
+    pub category: String,
+    /// One sentence for a person.
+    pub message: String,
+}
+
+/// A row that did not fit, without its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryRowError {
+    /// The file, as a person would name it.
+    pub file: String,
+    /// Row in the file, from 1.
+    pub row: u64,
+    /// Column of the table.
+    pub column: String,
+    /// Stable code.
+    pub code: String,
+}
+
+/// How a commit names a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordReference {
+    /// Relative to the table's folder.
+    pub path: String,
+    /// SHA-256 of the file, hex.
+    pub sha256: String,
+}
+
+/// A history record that cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The volume said no.
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
+    /// The log names a record that is not there, or that no commit names.
+    #[error("the history record {} is missing", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Not what the commit named.
+    #[error("the history record {} is damaged: {what}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+impl HistoryError {
+    /// CamelCase, stable.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::Volume(error) => error.category(),
+            Self::Missing { .. } | Self::Damaged { .. } => "DamagedHistory",
+        }
+    }
+}
+
+/// First part of the names of the records of one claim.
+pub(crate) fn record_prefix(label: &str, run: u32, attempt: u32) -> String {
+    format!("{}-{run}-{attempt}-", label_hash(label))
+}
+
+/// Writes a record, durable with its name; gives what the commit must say.
+pub(crate) fn write_record(
+    files: &dyn FileSystem,
+    root: &Path,
+    record: &HistoryRecord,
+) -> Result<RecordReference, HistoryError> {
+    let folder = root.join(HISTORY_FOLDER);
+    let name =
+        format!("{}{}.json", record_prefix(&record.label, record.run, record.attempt), unique_name());
+    let path = folder.join(&name);
+    let bytes = serde_json::to_vec(record)
+        .map_err(|e| HistoryError::Damaged { path: path.clone(), what: e.to_string() })?;
+    make_dirs(files, &folder)?;
+    if !put_new(files, &folder, &name, &bytes)? {
+        let what = "a name that only this process uses is taken".to_owned();
+        return Err(HistoryError::Damaged { path, what });
+    }
+    Ok(RecordReference { path: format!("{HISTORY_FOLDER}/{name}"), sha256: digest(&bytes) })
+}
+
+/// Reads the record that a commit names, and compares its digest.
+pub(crate) fn read_record(
+    files: &dyn FileSystem,
+    root: &Path,
+    reference: &RecordReference,
+) -> Result<HistoryRecord, HistoryError> {
+    let path = root.join(&reference.path);
+    let bytes = match read_all(files, &path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(HistoryError::Missing { path }),
+        Err(error) => return Err(VolumeError::new("read", &path, error).into()),
+    };
+    if digest(&bytes) != reference.sha256 {
+        return Err(HistoryError::Damaged { path, what: "its digest is not the one in the log".to_owned() });
+    }
+    serde_json::from_slice(&bytes).map_err(|e| HistoryError::Damaged { path, what: e.to_string() })
+}
+
+/// The version at which a record was written, as the record says, without its digest; `None`: it is gone or
+/// cannot be read, so no commit can name it.
+pub(crate) fn read_version_of(
+    files: &dyn FileSystem,
+    root: &Path,
+    path: &str,
+) -> Result<Option<u64>, HistoryError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct ReadVersion {
+        read_version: u64,
+    }
+    let path = root.join(path);
+    match read_all(files, &path) {
+        Ok(bytes) => Ok(serde_json::from_slice::<ReadVersion>(&bytes).ok().map(|read| read.read_version)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(VolumeError::new("read", &path, error).into()),
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::durable::Posix;
+
+    #[test]
+    fn a_record_reads_back_and_a_changed_one_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let record = HistoryRecord::new("l", 1, 2, HistoryOutcome::Loaded);
+        let reference = write_record(&Posix, root.path(), &record).unwrap();
+        assert_eq!(read_record(&Posix, root.path(), &reference).unwrap(), record);
+
+        let path = root.path().join(&reference.path);
+        let text = std::fs::read_to_string(&path).unwrap().replace("\"attempt\":2", "\"attempt\":3");
+        std::fs::write(&path, text).unwrap();
+        let changed = read_record(&Posix, root.path(), &reference).unwrap_err();
+        assert_eq!(changed.category(), "DamagedHistory");
+
+        std::fs::remove_file(&path).unwrap();
+        let missing = read_record(&Posix, root.path(), &reference).unwrap_err();
+        assert!(matches!(missing, HistoryError::Missing { .. }));
+    }
+}

@@ -1,0 +1,242 @@
+//! Reading a checkpoint by kinds: only the columns of one kind, only the row groups that hold it.
+
+use std::io::{self, BufReader, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::statistics::Statistics;
+
+use super::columns::{ADD, METADATA, PROTOCOL, REMOVE, TXN};
+use super::rows::Rows;
+use crate::durable::ReadFile;
+use crate::log::actions::{Add, Metadata, Protocol, Remove, Txn};
+use crate::log::error::TableError;
+use crate::log::folder::LogFolder;
+
+/// Rows taken at once.
+const BATCH_ROWS: usize = 4_096;
+
+/// What a checkpoint says of the table as a whole.
+pub(crate) struct Base {
+    pub(crate) protocol: Protocol,
+    pub(crate) metadata: Metadata,
+}
+
+/// Reads protocol and schema.
+pub(crate) fn read_base(log: &LogFolder, version: u64) -> Result<Base, TableError> {
+    let file = CheckpointReader::open(log, version)?;
+    let mut metadata = None;
+    let mut protocol = None;
+    file.visit(METADATA, |_| true, |rows| {
+        metadata = rows.metadata()?.or(metadata.take());
+        Ok(())
+    })?;
+    file.visit(PROTOCOL, |_| true, |rows| {
+        protocol = rows.protocol()?.or(protocol.take());
+        Ok(())
+    })?;
+    match (protocol, metadata) {
+        (Some(protocol), Some(metadata)) => Ok(Base { protocol, metadata }),
+        _ => Err(file.damaged("it holds no protocol or no metaData")),
+    }
+}
+
+/// Reads the number of one application.
+pub(crate) fn read_txn(log: &LogFolder, version: u64, app_id: &str) -> Result<Option<i64>, TableError> {
+    let file = CheckpointReader::open(log, version)?;
+    let mut number = None;
+    let may_hold = |group: &RowGroupMetaData| bounds_hold(group, "txn.appId", app_id.as_bytes());
+    file.visit(TXN, may_hold, |rows| {
+        let found = rows.txns()?.into_iter().find(|txn| txn.app_id == app_id);
+        number = found.map(|txn| txn.version).or(number);
+        Ok(())
+    })?;
+    Ok(number)
+}
+
+/// Gives every number, in batches.
+pub(crate) fn visit_txns(
+    log: &LogFolder,
+    version: u64,
+    mut visit: impl FnMut(Vec<Txn>) -> Result<(), TableError>,
+) -> Result<(), TableError> {
+    CheckpointReader::open(log, version)?.visit_all(TXN, |rows| rows.txns(), &mut visit)
+}
+
+/// Gives every file, in batches.
+pub(crate) fn visit_adds(
+    log: &LogFolder,
+    version: u64,
+    mut visit: impl FnMut(Vec<Add>) -> Result<(), TableError>,
+) -> Result<(), TableError> {
+    CheckpointReader::open(log, version)?.visit_all(ADD, |rows| rows.adds(), &mut visit)
+}
+
+/// Gives every removed file, in batches.
+pub(crate) fn visit_removes(
+    log: &LogFolder,
+    version: u64,
+    mut visit: impl FnMut(Vec<Remove>) -> Result<(), TableError>,
+) -> Result<(), TableError> {
+    CheckpointReader::open(log, version)?.visit_all(REMOVE, |rows| rows.removes(), &mut visit)
+}
+
+/// A checkpoint that is open.
+struct CheckpointReader {
+    file: Ranged,
+    path: PathBuf,
+}
+
+impl CheckpointReader {
+    fn open(log: &LogFolder, version: u64) -> Result<Self, TableError> {
+        let path = log.checkpoint_path(version);
+        let file = Ranged::open(log, &path)?;
+        Ok(Self { file, path })
+    }
+
+    fn damaged(&self, what: impl std::fmt::Display) -> TableError {
+        TableError::damaged(&self.path, format!("the checkpoint cannot be read: {what}"))
+    }
+
+    /// Gives the rows of one kind, from the row groups that hold it and that `wanted` lets pass.
+    fn visit(
+        &self,
+        kind: &str,
+        wanted: impl Fn(&RowGroupMetaData) -> bool,
+        mut visit: impl FnMut(Rows<'_>) -> Result<(), String>,
+    ) -> Result<(), TableError> {
+        for batch in self.batches(kind, wanted)? {
+            let batch = batch.map_err(|e| self.damaged(e))?;
+            if let Some(rows) = Rows::of(&batch, kind) {
+                visit(rows).map_err(|e| self.damaged(e))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_all<T>(
+        &self,
+        kind: &str,
+        read: impl Fn(&Rows<'_>) -> Result<Vec<T>, String>,
+        visit: &mut impl FnMut(Vec<T>) -> Result<(), TableError>,
+    ) -> Result<(), TableError> {
+        for batch in self.batches(kind, |_| true)? {
+            let batch = batch.map_err(|e| self.damaged(e))?;
+            if let Some(rows) = Rows::of(&batch, kind) {
+                visit(read(&rows).map_err(|e| self.damaged(e))?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn batches(
+        &self,
+        kind: &str,
+        wanted: impl Fn(&RowGroupMetaData) -> bool,
+    ) -> Result<ParquetRecordBatchReader, TableError> {
+        // Types as the file says, not as the engine that wrote it had them in memory.
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(self.file.clone(), options)
+            .map_err(|e| self.damaged(e))?;
+        let schema = builder.parquet_schema();
+        let leaves = (0..schema.num_columns())
+            .filter(|leaf| schema.column(*leaf).path().parts().first().is_some_and(|root| root == kind));
+        let mask = ProjectionMask::leaves(schema, leaves.collect::<Vec<_>>());
+        let groups = builder.metadata().row_groups().iter().enumerate();
+        let groups = groups.filter(|(_, group)| holds_kind(group, kind) && wanted(group)).map(|(at, _)| at);
+        let groups = groups.collect();
+        builder
+            .with_projection(mask)
+            .with_row_groups(groups)
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(|e| self.damaged(e))
+    }
+}
+
+/// The leaf that is set in each row of a kind.
+fn required_leaf(kind: &str) -> &'static str {
+    match kind {
+        TXN => "txn.appId",
+        ADD => "add.path",
+        REMOVE => "remove.path",
+        METADATA => "metaData.id",
+        _ => "protocol.minReaderVersion",
+    }
+}
+
+/// `false` only if the statistics prove that no row of the kind is in the group.
+fn holds_kind(group: &RowGroupMetaData, kind: &str) -> bool {
+    let rows = u64::try_from(group.num_rows()).unwrap_or(u64::MAX);
+    statistics(group, required_leaf(kind)).and_then(Statistics::null_count_opt).is_none_or(|nulls| nulls < rows)
+}
+
+/// `false` only if the statistics prove that the value is not in the group.
+fn bounds_hold(group: &RowGroupMetaData, leaf: &str, value: &[u8]) -> bool {
+    let Some(statistics) = statistics(group, leaf) else { return true };
+    let above = statistics.min_bytes_opt().is_none_or(|min| min <= value);
+    let below = statistics.max_bytes_opt().is_none_or(|max| value <= max);
+    above && below
+}
+
+fn statistics<'a>(group: &'a RowGroupMetaData, leaf: &str) -> Option<&'a Statistics> {
+    group.columns().iter().find(|column| column.column_path().string() == leaf)?.statistics()
+}
+
+/// A file of the volume as the Parquet reader wants it.
+#[derive(Clone)]
+pub(super) struct Ranged {
+    file: Arc<dyn ReadFile>,
+    length: u64,
+}
+
+impl Ranged {
+    pub(super) fn open(log: &LogFolder, path: &std::path::Path) -> Result<Self, TableError> {
+        let failed = |e| TableError::volume("open", path, e);
+        let file: Arc<dyn ReadFile> = Arc::from(log.files().open(path).map_err(failed)?);
+        let length = file.len().map_err(failed)?;
+        Ok(Self { file, length })
+    }
+}
+
+impl Length for Ranged {
+    fn len(&self) -> u64 {
+        self.length
+    }
+}
+
+impl ChunkReader for Ranged {
+    type T = BufReader<RangedRead>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(BufReader::new(RangedRead { file: self.clone(), offset: start }))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let mut buffer = vec![0; length];
+        self.file.read_exact_at(&mut buffer, start).map_err(ParquetError::from)?;
+        Ok(buffer.into())
+    }
+}
+
+/// Reads on from an offset.
+pub(super) struct RangedRead {
+    file: Ranged,
+    offset: u64,
+}
+
+impl Read for RangedRead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.file.length.saturating_sub(self.offset);
+        let count = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        self.file.file.read_exact_at(&mut buffer[..count], self.offset)?;
+        self.offset += count as u64;
+        Ok(count)
+    }
+}

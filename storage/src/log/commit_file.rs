@@ -1,0 +1,92 @@
+//! Reading one version of the log.
+
+use std::io;
+
+use super::actions::{Action, CommitInfo, Metadata, Protocol, Txn};
+use super::error::TableError;
+use super::folder::LogFolder;
+use super::lines::Lines;
+
+/// How our own commits, and those of every engine we know, begin a line that adds a file.
+const ADD_LINE: &[u8] = b"{\"add\":";
+
+/// What every reader and writer must know of a version. The files that it adds are not in here: an append
+/// never looks at them.
+#[derive(Debug, Default)]
+pub(crate) struct CommitSummary {
+    pub(crate) info: Option<CommitInfo>,
+    pub(crate) protocol: Option<Protocol>,
+    pub(crate) metadata: Option<Metadata>,
+    pub(crate) txns: Vec<Txn>,
+    /// Bytes of the JSON.
+    pub(crate) bytes: u64,
+}
+
+impl LogFolder {
+    /// Reads a version without its files; `None`: there is no such name.
+    pub(crate) fn read_summary(&self, version: u64) -> Result<Option<CommitSummary>, TableError> {
+        let Some(mut lines) = self.open_commit(version)? else { return Ok(None) };
+        let mut summary = CommitSummary { bytes: lines.bytes(), ..CommitSummary::default() };
+        let mut any = false;
+        while let Some(line) = self.next_line(version, &mut lines)? {
+            any = true;
+            if line.starts_with(ADD_LINE) && line.trim_ascii_end().ends_with(b"}}") {
+                continue;
+            }
+            let action = self.parse(version, line)?;
+            if let Some(info) = &action.commit_info {
+                summary.info = Some(CommitInfo::of(info));
+            }
+            summary.protocol = action.protocol.or(summary.protocol);
+            summary.metadata = action.meta_data.or(summary.metadata);
+            summary.txns.extend(action.txn);
+        }
+        if any { Ok(Some(summary)) } else { Err(self.empty(version)) }
+    }
+
+    /// Reads a version with its files, an action at a time.
+    pub(crate) fn for_each_action(
+        &self,
+        version: u64,
+        mut visit: impl FnMut(Action) -> Result<(), TableError>,
+    ) -> Result<(), TableError> {
+        let Some(mut lines) = self.open_commit(version)? else {
+            return Err(TableError::damaged(self.path(), format!("version {version} is missing")));
+        };
+        while let Some(line) = self.next_line(version, &mut lines)? {
+            visit(self.parse(version, line)?)?;
+        }
+        Ok(())
+    }
+
+    /// Reads only the information about a commit, which stands in the first line of each of ours.
+    pub(crate) fn read_info(&self, version: u64) -> Result<Option<CommitInfo>, TableError> {
+        let Some(mut lines) = self.open_commit(version)? else { return Ok(None) };
+        let Some(line) = self.next_line(version, &mut lines)? else { return Err(self.empty(version)) };
+        let action = self.parse(version, line)?;
+        Ok(Some(action.commit_info.as_deref().map(CommitInfo::of).unwrap_or_default()))
+    }
+
+    fn open_commit(&self, version: u64) -> Result<Option<Lines>, TableError> {
+        let path = self.commit_path(version);
+        match self.files().open(&path).and_then(Lines::new) {
+            Ok(lines) => Ok(Some(lines)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(TableError::volume("open", &path, error)),
+        }
+    }
+
+    fn next_line<'a>(&self, version: u64, lines: &'a mut Lines) -> Result<Option<&'a [u8]>, TableError> {
+        lines.next_line().map_err(|e| TableError::volume("read", &self.commit_path(version), e))
+    }
+
+    fn parse(&self, version: u64, line: &[u8]) -> Result<Action, TableError> {
+        serde_json::from_slice(line).map_err(|error| {
+            TableError::damaged(&self.commit_path(version), format!("version {version}: {error}"))
+        })
+    }
+
+    fn empty(&self, version: u64) -> TableError {
+        TableError::damaged(&self.commit_path(version), format!("version {version} is empty"))
+    }
+}

@@ -1,0 +1,250 @@
+//! A table's definition as Delta's schema and properties, and back.
+//!
+//! The Delta schema tells other engines; what Delta has no word for (declared type, length, default, key,
+//! order, distribution) stands in field metadata and properties under `longshore.`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::actions::{Format, Metadata};
+use crate::schema::{Column, Compression, DefaultValue, Distribution, TableDefinition};
+use crate::types::{DataType, LARGEINT_PRECISION};
+
+const TYPE: &str = "longshore.type";
+const DEFAULT: &str = "longshore.default";
+const DEFAULT_FUNCTION: &str = "longshore.defaultFunction";
+const ORIGIN: &str = "longshore.origin";
+const KEY: &str = "longshore.key";
+const ORDER_BY: &str = "longshore.orderBy";
+const DISTRIBUTION: &str = "longshore.distribution";
+const COMPRESSION: &str = "longshore.compression";
+const LAYOUT_VERSION: &str = "longshore.layoutVersion";
+const STATISTICS_COLUMNS: &str = "delta.dataSkippingStatsColumns";
+
+const CURRENT_TIMESTAMP: &str = "CURRENT_TIMESTAMP";
+const UUID: &str = "uuid()";
+
+/// Columns that carry statistics, at most.
+const MAX_STATISTICS_COLUMNS: usize = 32;
+
+/// The distribution as it stands in a property.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum DistributionProperty {
+    Hash { columns: Vec<String>, buckets: u32 },
+    Random { buckets: u32 },
+}
+
+/// The `metaData` action of a new table.
+pub(crate) fn metadata(
+    definition: &TableDefinition,
+    id: String,
+    layout_version: u64,
+    created_ms: i64,
+) -> Metadata {
+    let distribution = match definition.distribution.clone() {
+        Distribution::Hash { columns, buckets } => DistributionProperty::Hash { columns, buckets },
+        Distribution::Random { buckets } => DistributionProperty::Random { buckets },
+    };
+    let mut configuration = BTreeMap::from([
+        (KEY.to_owned(), json!(definition.key).to_string()),
+        (ORDER_BY.to_owned(), json!(definition.order_by).to_string()),
+        (DISTRIBUTION.to_owned(), json!(distribution).to_string()),
+        (COMPRESSION.to_owned(), compression_name(definition.compression).to_owned()),
+        (LAYOUT_VERSION.to_owned(), layout_version.to_string()),
+    ]);
+    configuration.insert(STATISTICS_COLUMNS.to_owned(), statistics_columns(definition).join(","));
+    Metadata {
+        id,
+        name: None,
+        description: None,
+        format: Format::parquet(),
+        schema_string: schema_json(&definition.columns).to_string(),
+        partition_columns: Vec::new(),
+        configuration,
+        created_time: Some(created_ms),
+    }
+}
+
+/// Reads a definition back; the error says what is missing or not ours.
+pub(crate) fn definition(metadata: &Metadata) -> Result<TableDefinition, String> {
+    let property = |name: &str| {
+        metadata.configuration.get(name).ok_or_else(|| format!("the property {name} is missing"))
+    };
+    let names = |name: &str| -> Result<Vec<String>, String> {
+        serde_json::from_str(property(name)?).map_err(|e| format!("the property {name}: {e}"))
+    };
+    let distribution = serde_json::from_str(property(DISTRIBUTION)?)
+        .map_err(|e| format!("the property {DISTRIBUTION}: {e}"))?;
+    Ok(TableDefinition {
+        columns: columns(&metadata.schema_string)?,
+        key: names(KEY)?,
+        order_by: names(ORDER_BY)?,
+        distribution: match distribution {
+            DistributionProperty::Hash { columns, buckets } => Distribution::Hash { columns, buckets },
+            DistributionProperty::Random { buckets } => Distribution::Random { buckets },
+        },
+        compression: compression(property(COMPRESSION)?)?,
+    })
+}
+
+/// Names of the columns with statistics: sort and distribution columns, then the first others, up to 32.
+fn statistics_columns(definition: &TableDefinition) -> Vec<String> {
+    let hashed: &[String] = match &definition.distribution {
+        Distribution::Hash { columns, .. } => columns,
+        Distribution::Random { .. } => &[],
+    };
+    let wanted = definition.order_by.iter().chain(&definition.key).chain(hashed);
+    let mut names: Vec<&Column> = Vec::new();
+    let all = wanted
+        .filter_map(|name| definition.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name)))
+        .chain(&definition.columns)
+        .filter(|column| !column.data_type.is_nested());
+    for column in all {
+        if names.len() < MAX_STATISTICS_COLUMNS && !names.iter().any(|c| c.name == column.name) {
+            names.push(column);
+        }
+    }
+    names.into_iter().map(|column| quoted(&column.name)).collect()
+}
+
+/// A name as it stands in a list of column paths.
+fn quoted(name: &str) -> String {
+    if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        name.to_owned()
+    } else {
+        format!("`{}`", name.replace('`', "``"))
+    }
+}
+
+fn schema_json(columns: &[Column]) -> Value {
+    let fields: Vec<Value> = columns
+        .iter()
+        .map(|column| {
+            let mut metadata = Map::new();
+            metadata.insert(TYPE.to_owned(), json!(column.data_type.to_string()));
+            metadata.insert(ORIGIN.to_owned(), json!("Declared"));
+            match &column.default {
+                None => {}
+                Some(DefaultValue::Literal(text)) => {
+                    metadata.insert(DEFAULT.to_owned(), json!(text));
+                }
+                Some(DefaultValue::CurrentTimestamp) => {
+                    metadata.insert(DEFAULT_FUNCTION.to_owned(), json!(CURRENT_TIMESTAMP));
+                }
+                Some(DefaultValue::Uuid) => {
+                    metadata.insert(DEFAULT_FUNCTION.to_owned(), json!(UUID));
+                }
+            }
+            json!({
+                "name": column.name,
+                "type": delta_type(&column.data_type),
+                "nullable": column.nullable,
+                "metadata": metadata,
+            })
+        })
+        .collect();
+    json!({"type": "struct", "fields": fields})
+}
+
+/// Delta's name of a type.
+fn delta_type(data_type: &DataType) -> Value {
+    match data_type {
+        DataType::Boolean => json!("boolean"),
+        DataType::TinyInt => json!("byte"),
+        DataType::SmallInt => json!("short"),
+        DataType::Int => json!("integer"),
+        DataType::BigInt => json!("long"),
+        DataType::LargeInt => json!(format!("decimal({LARGEINT_PRECISION},0)")),
+        DataType::Float => json!("float"),
+        DataType::Double => json!("double"),
+        DataType::Decimal { precision, scale } => json!(format!("decimal({precision},{scale})")),
+        DataType::Date => json!("date"),
+        DataType::DateTime => json!("timestamp_ntz"),
+        DataType::Char(_) | DataType::Varchar(_) | DataType::String | DataType::Json => json!("string"),
+        DataType::Varbinary(_) => json!("binary"),
+        DataType::Array(element) => {
+            json!({"type": "array", "elementType": delta_type(element), "containsNull": true})
+        }
+        DataType::Map(key, value) => json!({
+            "type": "map",
+            "keyType": delta_type(key),
+            "valueType": delta_type(value),
+            "valueContainsNull": true,
+        }),
+        DataType::Struct(fields) => {
+            let fields: Vec<Value> = fields
+                .iter()
+                .map(|field| {
+                    let data_type = delta_type(&field.data_type);
+                    json!({"name": field.name, "type": data_type, "nullable": true, "metadata": {}})
+                })
+                .collect();
+            json!({"type": "struct", "fields": fields})
+        }
+    }
+}
+
+fn columns(schema_string: &str) -> Result<Vec<Column>, String> {
+    #[derive(Deserialize)]
+    struct Schema {
+        fields: Vec<Field>,
+    }
+    #[derive(Deserialize)]
+    struct Field {
+        name: String,
+        #[serde(rename = "type")]
+        data_type: Value,
+        nullable: bool,
+        #[serde(default)]
+        metadata: Map<String, Value>,
+    }
+    let schema: Schema =
+        serde_json::from_str(schema_string).map_err(|e| format!("the schema cannot be read: {e}"))?;
+    schema
+        .fields
+        .into_iter()
+        .map(|field| {
+            let text = |name: &str| field.metadata.get(name).and_then(Value::as_str);
+            let declared = text(TYPE).ok_or_else(|| {
+                format!("column {} has no {TYPE}: another engine has made it", field.name)
+            })?;
+            let data_type =
+                DataType::parse(declared).map_err(|e| format!("column {}: {e}", field.name))?;
+            if delta_type(&data_type) != field.data_type {
+                return Err(format!(
+                    "column {} is declared {declared} but has the Delta type {}",
+                    field.name, field.data_type
+                ));
+            }
+            let default = match (text(DEFAULT), text(DEFAULT_FUNCTION)) {
+                (Some(literal), _) => Some(DefaultValue::Literal(literal.to_owned())),
+                (None, Some(CURRENT_TIMESTAMP)) => Some(DefaultValue::CurrentTimestamp),
+                (None, Some(UUID)) => Some(DefaultValue::Uuid),
+                (None, Some(other)) => {
+                    return Err(format!("column {} has the unknown default {other}", field.name));
+                }
+                (None, None) => None,
+            };
+            Ok(Column { name: field.name, data_type, nullable: field.nullable, default })
+        })
+        .collect()
+}
+
+fn compression_name(compression: Compression) -> &'static str {
+    match compression {
+        Compression::Zstd => "Zstd",
+        Compression::Lz4 => "Lz4",
+        Compression::Snappy => "Snappy",
+        Compression::None => "None",
+    }
+}
+
+fn compression(name: &str) -> Result<Compression, String> {
+    [Compression::Zstd, Compression::Lz4, Compression::Snappy, Compression::None]
+        .into_iter()
+        .find(|known| compression_name(*known) == name)
+        .ok_or_else(|| format!("the compression {name} is not known"))
+}

@@ -1,0 +1,170 @@
+//! `_delta_log` as a folder: listing it, its checkpoints, and the fsync that may never be tried twice.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::TableError;
+use super::names::{LAST_CHECKPOINT, LogName, checkpoint_name, commit_name};
+use crate::durable::{FileSystem, read_all};
+
+/// Name of the folder.
+pub(crate) const LOG_FOLDER: &str = "_delta_log";
+
+/// How long a name that must be there may stay out of sight (network file systems remember absent names).
+const NAME_WAIT: Duration = Duration::from_secs(60);
+
+/// The folder of the log.
+#[derive(Debug, Clone)]
+pub(crate) struct LogFolder {
+    files: Arc<dyn FileSystem>,
+    path: PathBuf,
+    /// An fsync of this folder failed in this process.
+    sync_failed: Arc<AtomicBool>,
+    name_wait: Duration,
+}
+
+/// What one reading of the folder showed. No snapshot: beside a busy writer it may show n + 1 without n.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Listing {
+    /// The newest commit.
+    pub(crate) newest_commit: Option<u64>,
+    /// Bytes of each checkpoint.
+    pub(crate) checkpoints: BTreeMap<u64, u64>,
+}
+
+impl Listing {
+    pub(crate) fn newest_checkpoint(&self) -> Option<CheckpointFile> {
+        self.checkpoints.last_key_value().map(|(version, bytes)| CheckpointFile {
+            version: *version,
+            bytes: *bytes,
+        })
+    }
+
+    /// Names below it may be cleaned.
+    pub(crate) fn second_newest_checkpoint(&self) -> Option<u64> {
+        self.checkpoints.keys().rev().nth(1).copied()
+    }
+}
+
+/// A checkpoint by its version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CheckpointFile {
+    pub(crate) version: u64,
+    /// Bytes of the file.
+    pub(crate) bytes: u64,
+}
+
+/// The contents of `_last_checkpoint`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LastCheckpoint {
+    pub(crate) version: u64,
+    /// Actions in it.
+    pub(crate) size: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) size_in_bytes: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) num_of_add_files: Option<u64>,
+}
+
+impl LogFolder {
+    /// The log of the table in `root`.
+    pub(crate) fn new(files: Arc<dyn FileSystem>, root: &Path) -> Self {
+        let path = root.join(LOG_FOLDER);
+        Self { files, path, sync_failed: Arc::new(AtomicBool::new(false)), name_wait: NAME_WAIT }
+    }
+
+    /// The same with another patience, for tests.
+    #[cfg(test)]
+    pub(crate) fn with_name_wait(mut self, name_wait: Duration) -> Self {
+        self.name_wait = name_wait;
+        self
+    }
+
+    pub(crate) fn files(&self) -> &dyn FileSystem {
+        self.files.as_ref()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn name_wait(&self) -> Duration {
+        self.name_wait
+    }
+
+    pub(crate) fn commit_path(&self, version: u64) -> PathBuf {
+        self.path.join(commit_name(version))
+    }
+
+    pub(crate) fn checkpoint_path(&self, version: u64) -> PathBuf {
+        self.path.join(checkpoint_name(version))
+    }
+
+    /// Makes every name that is visible durable. After one failure it fails for ever: the kernel reports a
+    /// lost write once, and a second success would prove nothing.
+    pub(crate) fn sync(&self) -> Result<(), TableError> {
+        if self.sync_failed.load(Ordering::Acquire) {
+            return Err(TableError::SyncFailedBefore { path: self.path.clone() });
+        }
+        self.files.sync_dir(&self.path).map_err(|error| {
+            self.sync_failed.store(true, Ordering::Release);
+            TableError::volume("fsync the folder", &self.path, error)
+        })
+    }
+
+    /// A fresh listing, completed by the hint (which a cached listing may not show yet).
+    pub(crate) fn list(&self) -> Result<Listing, TableError> {
+        let mut listing = Listing::default();
+        let entries =
+            self.files.list(&self.path).map_err(|e| TableError::volume("list", &self.path, e))?;
+        for entry in entries.into_iter().filter(|entry| !entry.is_dir) {
+            match LogName::parse(&entry.name) {
+                LogName::Commit(version) => {
+                    listing.newest_commit = listing.newest_commit.max(Some(version));
+                }
+                LogName::Checkpoint(version) => {
+                    listing.checkpoints.insert(version, entry.size);
+                }
+                LogName::Other => {}
+            }
+        }
+        if let Some(hint) = self.last_checkpoint()?
+            && !listing.checkpoints.contains_key(&hint.version)
+            && let Some(bytes) = self.checkpoint_bytes(hint.version)?
+        {
+            listing.checkpoints.insert(hint.version, bytes);
+        }
+        Ok(listing)
+    }
+
+    /// The hint; one that cannot be understood is no hint.
+    pub(crate) fn last_checkpoint(&self) -> Result<Option<LastCheckpoint>, TableError> {
+        let path = self.path.join(LAST_CHECKPOINT);
+        match read_all(self.files(), &path) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            // It was replaced by a shorter one between its length and its bytes.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(TableError::volume("read", &path, error)),
+        }
+    }
+
+    fn checkpoint_bytes(&self, version: u64) -> Result<Option<u64>, TableError> {
+        let path = self.checkpoint_path(version);
+        match self.files.open(&path).and_then(|file| file.len()) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(TableError::volume("open", &path, error)),
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! A place in the log: the newest version that was read, with what a writer must know there.
+//!
+//! Kept: protocol, schema, the numbers set since the last checkpoint. Not kept: the files. So opening and
+//! appending cost what was committed since the last checkpoint, whatever the size of the table.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::actions::{Metadata, Protocol, Txn};
+use super::commit_file::CommitSummary;
+use super::error::{CommitError, TableError};
+use super::folder::{CheckpointFile, LogFolder};
+use super::put::{Commit, Put};
+use super::{checkpoint, delta_schema, protocol};
+use crate::schema::TableSchema;
+
+/// Pause between two looks at a name that must turn up.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// A number of an application, and where it was set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TxnNumber {
+    pub(crate) number: i64,
+    /// The version that set it; `None`: it lies in the checkpoint, and the version is not known.
+    pub(crate) set_in: Option<u64>,
+}
+
+/// What was read from the checkpoint and the versions after it.
+#[derive(Debug, Default)]
+struct State {
+    checkpoint: Option<CheckpointFile>,
+    /// The version to read next.
+    next: u64,
+    protocol: Option<Protocol>,
+    metadata: Option<Metadata>,
+    /// Numbers set after the checkpoint.
+    txns: HashMap<String, (u64, Txn)>,
+    /// Bytes of the commits after the checkpoint.
+    tail_bytes: u64,
+}
+
+impl State {
+    fn apply(&mut self, summary: CommitSummary) {
+        let version = self.next;
+        self.protocol = summary.protocol.or(self.protocol.take());
+        self.metadata = summary.metadata.or(self.metadata.take());
+        self.txns.extend(summary.txns.into_iter().map(|txn| (txn.app_id.clone(), (version, txn))));
+        self.tail_bytes += summary.bytes;
+        self.next += 1;
+    }
+}
+
+/// Where reading forward ended.
+enum Forward {
+    /// At the newest version.
+    Head,
+    /// A checkpoint appeared above the start: what was read may be what a paused writer left.
+    Reopen,
+}
+
+/// How a commit over others ended.
+pub(crate) enum Ended<T> {
+    /// It stands at this version.
+    Committed(u64),
+    /// The decision was not to commit.
+    Decided(T),
+}
+
+/// What to do at the version that was read.
+pub(crate) enum Decision<T> {
+    /// Put this at the next version.
+    Commit(Arc<Commit>),
+    /// Nothing.
+    Stop(T),
+}
+
+/// A place in the log.
+#[derive(Debug)]
+pub(crate) struct Head {
+    log: LogFolder,
+    root: PathBuf,
+    state: State,
+    schema: Arc<TableSchema>,
+    /// The newest version after which the folder was listed: a checkpoint above it means that what was read
+    /// since may be what a paused writer left behind a cleaning.
+    listed_at: u64,
+    /// First version that is not known to be durable.
+    durable_below: Cell<u64>,
+    /// Numbers that were looked up in the checkpoint.
+    looked_up: RefCell<HashMap<String, Option<i64>>>,
+}
+
+impl Head {
+    /// Reads the log from its newest checkpoint to its newest version.
+    pub(crate) fn open(log: LogFolder, root: &Path) -> Result<Self, TableError> {
+        let state = read_log(&log)?;
+        let schema = resolve(root, &state)?;
+        Ok(Self {
+            log,
+            root: root.to_owned(),
+            listed_at: state.next.saturating_sub(1),
+            state,
+            schema,
+            durable_below: Cell::new(0),
+            looked_up: RefCell::default(),
+        })
+    }
+
+    pub(crate) fn log(&self) -> &LogFolder {
+        &self.log
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The newest version that was read.
+    pub(crate) fn version(&self) -> u64 {
+        // A head that opened has read one at least.
+        self.state.next.saturating_sub(1)
+    }
+
+    pub(crate) fn schema(&self) -> &Arc<TableSchema> {
+        &self.schema
+    }
+
+    pub(crate) fn protocol(&self) -> Option<&Protocol> {
+        self.state.protocol.as_ref()
+    }
+
+    pub(crate) fn metadata(&self) -> Option<&Metadata> {
+        self.state.metadata.as_ref()
+    }
+
+    pub(crate) fn checkpoint(&self) -> Option<CheckpointFile> {
+        self.state.checkpoint
+    }
+
+    /// Bytes of the commits since the checkpoint.
+    pub(crate) fn tail_bytes(&self) -> u64 {
+        self.state.tail_bytes
+    }
+
+    /// Versions since the checkpoint.
+    pub(crate) fn tail(&self) -> std::ops::Range<u64> {
+        self.state.checkpoint.map_or(0, |checkpoint| checkpoint.version + 1)..self.state.next
+    }
+
+    /// Numbers that were set since the checkpoint.
+    pub(crate) fn tail_txns(&self) -> impl Iterator<Item = &Txn> {
+        self.state.txns.values().map(|(_, txn)| txn)
+    }
+
+    /// The number of an application.
+    pub(crate) fn txn(&self, app_id: &str) -> Result<Option<TxnNumber>, TableError> {
+        if let Some((version, txn)) = self.state.txns.get(app_id) {
+            return Ok(Some(TxnNumber { number: txn.version, set_in: Some(*version) }));
+        }
+        let Some(checkpoint) = self.state.checkpoint else { return Ok(None) };
+        let known = self.looked_up.borrow().get(app_id).copied();
+        let number = match known {
+            Some(number) => number,
+            None => {
+                let number = checkpoint::read_txn(&self.log, checkpoint.version, app_id)?;
+                self.looked_up.borrow_mut().insert(app_id.to_owned(), number);
+                number
+            }
+        };
+        Ok(number.map(|number| TxnNumber { number, set_in: None }))
+    }
+
+    /// Reads what was committed since.
+    pub(crate) fn refresh(&mut self) -> Result<(), TableError> {
+        match read_forward(&self.log, &mut self.state, Some(self.listed_at))? {
+            Forward::Head => {
+                self.listed_at = self.version();
+                self.schema = resolve(&self.root, &self.state)?;
+            }
+            Forward::Reopen => self.reopen()?,
+        }
+        Ok(())
+    }
+
+    /// Drops what was read and reads again from the newest checkpoint.
+    pub(crate) fn reopen(&mut self) -> Result<(), TableError> {
+        self.state = read_log(&self.log)?;
+        self.listed_at = self.version();
+        self.schema = resolve(&self.root, &self.state)?;
+        self.durable_below.set(0);
+        self.looked_up.borrow_mut().clear();
+        Ok(())
+    }
+
+    /// Makes what was read durable: to be called before anything outside the log follows from it.
+    pub(crate) fn make_durable(&self) -> Result<(), TableError> {
+        if self.durable_below.get() < self.state.next {
+            self.log.sync()?;
+            self.durable_below.set(self.state.next);
+        }
+        Ok(())
+    }
+
+    /// Commits on top of whatever stands. `decide` looks at the state and is asked again after each commit
+    /// of another writer, and after a doubt: so it must find its own earlier success there.
+    pub(crate) fn commit_over<T, E: From<CommitError>>(
+        &mut self,
+        mut decide: impl FnMut(&Self) -> Result<Decision<T>, E>,
+    ) -> Result<Ended<T>, E> {
+        loop {
+            let commit = match decide(self)? {
+                Decision::Commit(commit) => commit,
+                Decision::Stop(value) => return Ok(Ended::Decided(value)),
+            };
+            let version = self.state.next;
+            // What we build on may be visible and not yet durable.
+            self.make_durable().map_err(|error| self.log.unknown(version, &error))?;
+            match self.log.put(version, &commit)? {
+                Put::Committed => {
+                    self.take(&commit).map_err(CommitError::from)?;
+                    return Ok(Ended::Committed(version));
+                }
+                Put::Taken => self.refresh().map_err(CommitError::from)?,
+                // The state decides, if it can be read.
+                Put::InDoubt => self.reopen().map_err(|error| self.log.unknown(version, &error))?,
+            }
+        }
+    }
+
+    /// Our own commit stands: no need to read it.
+    fn take(&mut self, commit: &Commit) -> Result<(), TableError> {
+        let changed = commit.protocol.is_some() || commit.metadata.is_some();
+        self.state.apply(CommitSummary {
+            info: None,
+            protocol: commit.protocol.clone(),
+            metadata: commit.metadata.clone(),
+            txns: commit.txns.clone(),
+            bytes: commit.bytes(),
+        });
+        self.listed_at = self.version();
+        self.durable_below.set(self.state.next);
+        if changed {
+            self.schema = resolve(&self.root, &self.state)?;
+        }
+        Ok(())
+    }
+
+    /// A checkpoint stands, whoever made it: what it holds need not be kept.
+    pub(crate) fn rebase_on(&mut self, checkpoint: CheckpointFile, tail_bytes: u64) {
+        self.state.checkpoint = Some(checkpoint);
+        self.state.txns.retain(|_, (version, _)| *version > checkpoint.version);
+        self.state.tail_bytes = tail_bytes;
+        self.looked_up.borrow_mut().clear();
+    }
+}
+
+/// Reads from the newest checkpoint to the newest version; again, if a newer checkpoint appears meanwhile.
+fn read_log(log: &LogFolder) -> Result<State, TableError> {
+    loop {
+        let mut state = State::default();
+        if let Some(newest) = log.list()?.newest_checkpoint() {
+            let base = checkpoint::read_base(log, newest.version)?;
+            state.protocol = Some(base.protocol);
+            state.metadata = Some(base.metadata);
+            state.checkpoint = Some(newest);
+            state.next = newest.version + 1;
+        }
+        let start = state.checkpoint.map(|checkpoint| checkpoint.version);
+        if let Forward::Head = read_forward(log, &mut state, start)? {
+            return Ok(state);
+        }
+    }
+}
+
+/// Reads forward by name until no name follows, then lists. `start` is the version that was read before.
+fn read_forward(log: &LogFolder, state: &mut State, start: Option<u64>) -> Result<Forward, TableError> {
+    let mut until = Instant::now() + log.name_wait();
+    loop {
+        while let Some(summary) = log.read_summary(state.next)? {
+            state.apply(summary);
+            until = Instant::now() + log.name_wait();
+        }
+        let listing = log.list()?;
+        if listing.newest_checkpoint().map(|checkpoint| checkpoint.version) > start {
+            return Ok(Forward::Reopen);
+        }
+        if listing.newest_commit.is_none_or(|newest| newest < state.next) {
+            return Ok(Forward::Head);
+        }
+        // A higher name is there: this one is late (a writer was faster than the look), or gone.
+        if Instant::now() >= until {
+            let what = format!(
+                "version {} is missing, the newest is {}",
+                state.next,
+                listing.newest_commit.unwrap_or_default()
+            );
+            return Err(TableError::damaged(log.path(), what));
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+}
+
+/// Checks that the table asks for nothing unknown, and reads its definition.
+fn resolve(root: &Path, state: &State) -> Result<Arc<TableSchema>, TableError> {
+    let damaged = |what: &str| TableError::damaged(&root.join(super::folder::LOG_FOLDER), what);
+    let metadata = state.metadata.as_ref().ok_or_else(|| damaged("there is no metaData in it"))?;
+    let protocol = state.protocol.as_ref().ok_or_else(|| damaged("there is no protocol in it"))?;
+    protocol::check(root, protocol, metadata)?;
+    let definition = delta_schema::definition(metadata).map_err(|what| damaged(&what))?;
+    Ok(Arc::new(TableSchema::new(definition)))
+}

@@ -1,0 +1,173 @@
+//! A table on a volume: made, opened, claimed, committed to.
+//!
+//! Every call blocks. A [`Table`] is one process's place in the log; any number of processes may have one on
+//! the same folder, and none of them needs a lock.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::durable::FileSystem;
+use crate::load::{LoadFolder, Segment};
+use crate::log::files::segment_of;
+use crate::log::folder::LogFolder;
+use crate::log::head::Head;
+use crate::schema::{TableDefinition, TableSchema};
+
+mod claims;
+mod commits;
+mod create;
+mod format;
+mod label;
+mod probe;
+
+pub use crate::log::claim::Claim;
+pub use crate::log::{ClaimError, CommitError, TableError};
+pub use commits::{CloseOutcome, CommitOutcome, LoadCommit};
+pub use label::LabelState;
+
+/// A table that is open at a version.
+#[derive(Debug)]
+pub struct Table {
+    files: Arc<dyn FileSystem>,
+    head: Head,
+}
+
+/// What the files of a version hold together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Rows.
+    pub rows: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Files.
+    pub files: u64,
+}
+
+impl Table {
+    /// Makes a table in a folder that is empty (but for `lost+found`) or not there, after a probe of the
+    /// volume. Returns with every name durable. A creation that was interrupted is completed; a table that
+    /// is there already is opened if its definition is equal, else refused with what differs.
+    pub fn create(
+        files: Arc<dyn FileSystem>,
+        root: &Path,
+        definition: &TableDefinition,
+    ) -> Result<Self, TableError> {
+        create::create(files, root, definition)
+    }
+
+    /// Opens the table at its newest version. Refuses, without touching anything, what is not a Longshore
+    /// table, has a newer layout, asks for features that are not known here, or has a damaged log.
+    pub fn open(files: Arc<dyn FileSystem>, root: &Path) -> Result<Self, TableError> {
+        format::check(files.as_ref(), root)?;
+        Self::open_log(files, root)
+    }
+
+    fn open_log(files: Arc<dyn FileSystem>, root: &Path) -> Result<Self, TableError> {
+        let log = LogFolder::new(Arc::clone(&files), root);
+        let head = Head::open(log, root)?;
+        Ok(Self { files, head })
+    }
+
+    /// Reads what was committed since.
+    pub fn refresh(&mut self) -> Result<(), TableError> {
+        self.head.refresh()
+    }
+
+    /// Random id of the table (UUID), the same for ever.
+    pub fn id(&self) -> &str {
+        self.head.metadata().map_or("", |metadata| &metadata.id)
+    }
+
+    /// Columns, key, order and distribution at this version.
+    pub fn schema(&self) -> &Arc<TableSchema> {
+        self.head.schema()
+    }
+
+    /// The version that was read.
+    pub fn version(&self) -> u64 {
+        self.head.version()
+    }
+
+    /// The table's folder.
+    pub fn root(&self) -> &Path {
+        self.head.root()
+    }
+
+    /// The volume.
+    pub fn files(&self) -> &Arc<dyn FileSystem> {
+        &self.files
+    }
+
+    /// When the table was made.
+    pub fn created(&self) -> Option<SystemTime> {
+        let created = self.head.metadata()?.created_time?;
+        let since = std::time::Duration::from_millis(u64::try_from(created).ok()?);
+        SystemTime::UNIX_EPOCH.checked_add(since)
+    }
+
+    /// The files of this version, in the order of their commits. Reads the checkpoint and the commits after
+    /// it; an append never does.
+    pub fn segments(&self) -> Result<Vec<Segment>, TableError> {
+        let mut segments = Vec::new();
+        self.visit_segments(|segment| segments.push(segment))?;
+        Ok(segments)
+    }
+
+    /// Rows, bytes and files of this version; like [`segments`](Self::segments), without keeping them.
+    pub fn totals(&self) -> Result<Totals, TableError> {
+        let mut totals = Totals::default();
+        self.visit_segments(|segment| {
+            totals.rows += segment.rows;
+            totals.bytes += segment.bytes;
+            totals.files += 1;
+        })?;
+        Ok(totals)
+    }
+
+    fn visit_segments(&self, mut visit: impl FnMut(Segment)) -> Result<(), TableError> {
+        let touched = self.head.touched()?;
+        self.head.visit_files(&touched, |add| {
+            visit(segment_of(add));
+            Ok(())
+        })?;
+        self.head.check_not_expired()
+    }
+
+    /// Makes the folder of a claim, durable.
+    pub fn load_folder(&self, claim: &Claim) -> Result<LoadFolder, TableError> {
+        LoadFolder::make(Arc::clone(&self.files), self.root(), claim)
+    }
+
+    /// Removes what the attempts of a load left that is over. Of a label that is loaded: plans and reports.
+    /// Of a run that is closed or passed: the segments as well, for no version can name them any more.
+    /// Rejected rows stay. A run that may still commit is refused.
+    pub fn remove_own(&mut self, folder: &LoadFolder) -> Result<(), TableError> {
+        self.refresh()?;
+        let claim = folder.claim();
+        let with_segments = match self.label(claim.label())? {
+            LabelState::Loaded { .. } => false,
+            LabelState::Closed { run } if run >= claim.run() => true,
+            LabelState::Claimed { run, .. } if run > claim.run() => true,
+            other => {
+                return Err(TableError::RunStillOpen {
+                    label: claim.label().to_owned(),
+                    run: claim.run(),
+                    why: format!("its state in the log is {other:?}"),
+                });
+            }
+        };
+        folder.remove(with_segments)
+    }
+
+    /// Makes a checkpoint of this version now; answers the version.
+    pub fn checkpoint(&mut self) -> Result<u64, TableError> {
+        self.head.write_checkpoint()
+    }
+
+    /// Makes a checkpoint if one pays: when the commits since the last one have a quarter of its bytes,
+    /// after 50 commits at least and 1,000 at most. To be called after a commit; answers its version.
+    pub fn checkpoint_if_due(&mut self) -> Result<Option<u64>, TableError> {
+        self.head.checkpoint_if_due()
+    }
+}

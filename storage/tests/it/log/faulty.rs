@@ -1,0 +1,162 @@
+//! A volume that writes down what it is asked for, and fails where a test says.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use longshore_storage::durable::{DirectoryEntry, FileSystem, Posix, ReadFile, WriteFile};
+
+/// What happens at a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It is not done, and says so.
+    Fails(io::ErrorKind),
+    /// It is done, and says that it was not.
+    LostReply(io::ErrorKind),
+}
+
+#[derive(Debug, Default)]
+struct Script {
+    calls: Vec<String>,
+    /// The number of a call, from 0, and what happens there.
+    at: Option<(usize, Fault)>,
+    /// The first call whose text begins so, and what happens there.
+    first: Option<(String, Fault)>,
+    /// What happens just before the first call whose text begins so: the process was paused there.
+    pause: Option<(String, Pause)>,
+}
+
+struct Pause(Box<dyn FnOnce() + Send>);
+
+impl std::fmt::Debug for Pause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("pause")
+    }
+}
+
+/// The real volume behind a script.
+#[derive(Debug, Clone, Default)]
+pub struct Faulty(Arc<Mutex<Script>>);
+
+impl Faulty {
+    pub fn shared() -> (Self, Arc<dyn FileSystem>) {
+        let faulty = Self::default();
+        (faulty.clone(), Arc::new(faulty))
+    }
+
+    /// Forgets the calls so far; the `n`-th from here, from 0, meets the fault.
+    pub fn fail_at(&self, n: usize, fault: Fault) {
+        *self.0.lock().unwrap() = Script { at: Some((n, fault)), ..Script::default() };
+    }
+
+    /// Forgets the calls so far; the first that begins so meets the fault.
+    pub fn fail_first(&self, begins: &str, fault: Fault) {
+        *self.0.lock().unwrap() = Script { first: Some((begins.to_owned(), fault)), ..Script::default() };
+    }
+
+    /// Forgets the calls so far; before the first that begins so, `meanwhile` happens.
+    pub fn pause_at(&self, begins: &str, meanwhile: impl FnOnce() + Send + 'static) {
+        let pause = Some((begins.to_owned(), Pause(Box::new(meanwhile))));
+        *self.0.lock().unwrap() = Script { pause, ..Script::default() };
+    }
+
+    /// Ends the faults; gives the calls, like `link .tmp -> 00000000000000000001.json`.
+    pub fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap()).calls
+    }
+
+    fn call<T>(&self, text: String, done: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let pause = self.0.lock().unwrap().pause.take_if(|(begins, _)| text.starts_with(begins.as_str()));
+        if let Some((_, Pause(meanwhile))) = pause {
+            meanwhile();
+        }
+        let fault = {
+            let mut script = self.0.lock().unwrap();
+            let number = script.calls.len();
+            let hit = script.first.as_ref().is_some_and(|(begins, _)| text.starts_with(begins));
+            script.calls.push(text);
+            match script.at {
+                Some((at, fault)) if at == number => Some(fault),
+                _ if hit => script.first.take().map(|(_, fault)| fault),
+                _ => None,
+            }
+        };
+        match fault {
+            None => done(),
+            Some(Fault::Fails(kind)) => Err(kind.into()),
+            Some(Fault::LostReply(kind)) => done().and(Err(kind.into())),
+        }
+    }
+}
+
+/// A name without what differs from run to run.
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    match name.split_once(".json.").or_else(|| name.split_once(".parquet.")) {
+        Some((first, rest)) if rest.ends_with(".tmp") => format!("{first}.tmp"),
+        _ => name,
+    }
+}
+
+impl FileSystem for Faulty {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
+        let file = self.call(format!("create {}", name(path)), || Posix.create(path))?;
+        Ok(Box::new(FaultyFile { file, name: name(path), script: self.clone() }))
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<bool> {
+        self.call(format!("create_dir {}", name(path)), || Posix.create_dir(path))
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.call(format!("link {} -> {}", name(from), name(to)), || Posix.link(from, to))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.call(format!("rename {} -> {}", name(from), name(to)), || Posix.rename(from, to))
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.call(format!("sync_dir {}", name(path)), || Posix.sync_dir(path))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
+        self.call(format!("open {}", name(path)), || Posix.open(path))
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<DirectoryEntry>> {
+        self.call(format!("list {}", name(path)), || Posix.list(path))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.call(format!("remove {}", name(path)), || Posix.remove(path))
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.call(format!("remove_dir {}", name(path)), || Posix.remove_dir(path))
+    }
+}
+
+struct FaultyFile {
+    file: Box<dyn WriteFile>,
+    name: String,
+    script: Faulty,
+}
+
+impl Write for FaultyFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let file = &mut self.file;
+        self.script.call(format!("write {}", self.name), || file.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl WriteFile for FaultyFile {
+    fn sync(&mut self) -> io::Result<()> {
+        let file = &mut self.file;
+        self.script.call(format!("sync {}", self.name), || file.sync())
+    }
+}

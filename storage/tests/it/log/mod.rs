@@ -1,0 +1,11 @@
+//! The log: creating, claiming, committing, checkpoints, and what a broken volume does to them.
+
+mod checkpoints;
+mod claims;
+mod faults;
+mod faulty;
+mod folders;
+mod model;
+mod opening;
+mod races;
+mod support;

@@ -1,0 +1,4 @@
+//! Tests of the crate from outside, in one binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod log;
