@@ -16,7 +16,7 @@ mod put;
 pub use error::VolumeError;
 pub use posix::Posix;
 pub(crate) use put::discard;
-pub use put::{make_dirs, put_new, unique_name, writer_id, write_new};
+pub use put::{make_dirs, put_new, unique_name, write_new, writer_id};
 
 /// What the storage crate asks of a volume. Paths are absolute or relative to the process, never escaped.
 pub trait FileSystem: Send + Sync + Debug {

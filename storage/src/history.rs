@@ -229,8 +229,7 @@ pub(crate) fn write_record(
     record: &HistoryRecord,
 ) -> Result<RecordReference, HistoryError> {
     let folder = root.join(HISTORY_FOLDER);
-    let name =
-        format!("{}{}.json", record_prefix(&record.label, record.run, record.attempt), unique_name());
+    let name = format!("{}{}.json", record_prefix(&record.label, record.run, record.attempt), unique_name());
     let path = folder.join(&name);
     let bytes = serde_json::to_vec(record)
         .map_err(|e| HistoryError::Damaged { path: path.clone(), what: e.to_string() })?;

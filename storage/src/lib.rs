@@ -6,6 +6,6 @@ pub mod load;
 pub mod log;
 pub mod scan;
 pub mod schema;
-pub mod tablet;
 pub mod table;
+pub mod tablet;
 pub mod types;

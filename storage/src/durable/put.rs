@@ -42,12 +42,7 @@ pub fn write_new(files: &dyn FileSystem, path: &Path, bytes: &[u8]) -> Result<()
 
 /// Puts `folder/name` in place: whole, durable, and only if no one was first. `false`: another file has the
 /// name. Either way the name that stands is durable on return.
-pub fn put_new(
-    files: &dyn FileSystem,
-    folder: &Path,
-    name: &str,
-    bytes: &[u8],
-) -> Result<bool, VolumeError> {
+pub fn put_new(files: &dyn FileSystem, folder: &Path, name: &str, bytes: &[u8]) -> Result<bool, VolumeError> {
     let temporary = folder.join(format!(".{name}.{}.tmp", unique_name()));
     let path = folder.join(name);
     write_new(files, &temporary, bytes)?;

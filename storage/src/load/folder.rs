@@ -183,7 +183,11 @@ impl LoadFolder {
         Ok(reports)
     }
 
-    fn put<T: Serialize + DeserializeOwned + Clone>(&self, name: &str, document: &T) -> Result<T, TableError> {
+    fn put<T: Serialize + DeserializeOwned + Clone>(
+        &self,
+        name: &str,
+        document: &T,
+    ) -> Result<T, TableError> {
         let folder = self.path();
         let path = folder.join(name);
         let bytes = serde_json::to_vec(document).map_err(|e| damaged(&path, &e))?;

@@ -8,7 +8,9 @@ pub(crate) fn conflict(written: &TableSchema, now: &TableSchema) -> Option<Strin
     if written == now {
         return None;
     }
-    if written.distribution != now.distribution || sort_key(written) != sort_key(now) || written.key != now.key
+    if written.distribution != now.distribution
+        || sort_key(written) != sort_key(now)
+        || written.key != now.key
     {
         return Some("its key, sort key or distribution changed".to_owned());
     }

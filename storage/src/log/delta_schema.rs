@@ -208,11 +208,9 @@ fn columns(schema_string: &str) -> Result<Vec<Column>, String> {
         .into_iter()
         .map(|field| {
             let text = |name: &str| field.metadata.get(name).and_then(Value::as_str);
-            let declared = text(TYPE).ok_or_else(|| {
-                format!("column {} has no {TYPE}: another engine has made it", field.name)
-            })?;
-            let data_type =
-                DataType::parse(declared).map_err(|e| format!("column {}: {e}", field.name))?;
+            let declared = text(TYPE)
+                .ok_or_else(|| format!("column {} has no {TYPE}: another engine has made it", field.name))?;
+            let data_type = DataType::parse(declared).map_err(|e| format!("column {}: {e}", field.name))?;
             if delta_type(&data_type) != field.data_type {
                 return Err(format!(
                     "column {} is declared {declared} but has the Delta type {}",

@@ -74,7 +74,9 @@ pub enum TableError {
         what: String,
     },
     /// A label that may not become a folder's name.
-    #[error("label {label:?} is not valid: 1 to 128 of A-Z a-z 0-9 _ . -, beginning with a letter, digit or _, without ..")]
+    #[error(
+        "label {label:?} is not valid: 1 to 128 of A-Z a-z 0-9 _ . -, beginning with a letter, digit or _, without .."
+    )]
     InvalidLabel {
         /// The label.
         label: String,

@@ -68,7 +68,9 @@ impl Head {
     ) -> Result<(), TableError> {
         if let Some(base) = self.checkpoint() {
             checkpoint::visit_adds(self.log(), base.version, |adds| {
-                adds.into_iter().filter(|add| !touched.0.contains_key(add.path.as_str())).try_for_each(&mut visit)
+                adds.into_iter()
+                    .filter(|add| !touched.0.contains_key(add.path.as_str()))
+                    .try_for_each(&mut visit)
             })?;
         }
         for version in self.tail() {

@@ -40,10 +40,9 @@ pub(crate) struct Listing {
 
 impl Listing {
     pub(crate) fn newest_checkpoint(&self) -> Option<CheckpointFile> {
-        self.checkpoints.last_key_value().map(|(version, bytes)| CheckpointFile {
-            version: *version,
-            bytes: *bytes,
-        })
+        self.checkpoints
+            .last_key_value()
+            .map(|(version, bytes)| CheckpointFile { version: *version, bytes: *bytes })
     }
 
     /// Names below it may be cleaned.
@@ -122,8 +121,7 @@ impl LogFolder {
     /// A fresh listing, completed by the hint (which a cached listing may not show yet).
     pub(crate) fn list(&self) -> Result<Listing, TableError> {
         let mut listing = Listing::default();
-        let entries =
-            self.files.list(&self.path).map_err(|e| TableError::volume("list", &self.path, e))?;
+        let entries = self.files.list(&self.path).map_err(|e| TableError::volume("list", &self.path, e))?;
         for entry in entries.into_iter().filter(|entry| !entry.is_dir) {
             match LogName::parse(&entry.name) {
                 LogName::Commit(version) => {
@@ -150,9 +148,7 @@ impl LogFolder {
         match read_all(self.files(), &path) {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
             // It was replaced by a shorter one between its length and its bytes.
-            Err(error)
-                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) =>
-            {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => {
                 Ok(None)
             }
             Err(error) => Err(TableError::volume("read", &path, error)),

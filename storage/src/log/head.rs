@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::actions::{Metadata, Protocol, Txn};
 use super::commit_file::CommitSummary;
 use super::error::{CommitError, TableError};
-use super::folder::{CheckpointFile, LogFolder};
+use super::folder::{CheckpointFile, Listing, LogFolder};
 use super::put::{Commit, Put};
 use super::{checkpoint, delta_schema, protocol};
 use crate::schema::TableSchema;
@@ -55,8 +55,8 @@ impl State {
 
 /// Where reading forward ended.
 enum Forward {
-    /// At the newest version.
-    Head,
+    /// At the newest version, with these checkpoints beside it.
+    Head(Listing),
     /// A checkpoint appeared above the start: what was read may be what a paused writer left.
     Reopen,
 }
@@ -175,8 +175,13 @@ impl Head {
     /// Reads what was committed since.
     pub(crate) fn refresh(&mut self) -> Result<(), TableError> {
         match read_forward(&self.log, &mut self.state, Some(self.listed_at))? {
-            Forward::Head => {
+            Forward::Head(listing) => {
                 self.listed_at = self.version();
+                // The commits behind us may be cleaned from now on: the files of this version must be found
+                // without them.
+                if listing.second_newest_checkpoint() > Some(self.tail().start) {
+                    return self.reopen();
+                }
                 self.schema = resolve(&self.root, &self.state)?;
             }
             Forward::Reopen => self.reopen()?,
@@ -268,7 +273,7 @@ fn read_log(log: &LogFolder) -> Result<State, TableError> {
             state.next = newest.version + 1;
         }
         let start = state.checkpoint.map(|checkpoint| checkpoint.version);
-        if let Forward::Head = read_forward(log, &mut state, start)? {
+        if let Forward::Head(_) = read_forward(log, &mut state, start)? {
             return Ok(state);
         }
     }
@@ -287,7 +292,7 @@ fn read_forward(log: &LogFolder, state: &mut State, start: Option<u64>) -> Resul
             return Ok(Forward::Reopen);
         }
         if listing.newest_commit.is_none_or(|newest| newest < state.next) {
-            return Ok(Forward::Head);
+            return Ok(Forward::Head(listing));
         }
         // A higher name is there: this one is late (a writer was faster than the look), or gone.
         if Instant::now() >= until {

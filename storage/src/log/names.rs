@@ -48,9 +48,14 @@ mod tests {
     fn names_are_read_as_they_are_written() {
         assert_eq!(LogName::parse(&commit_name(7)), LogName::Commit(7));
         assert_eq!(LogName::parse(&checkpoint_name(70)), LogName::Checkpoint(70));
-        for other in ["_last_checkpoint", "7.json", ".00000000000000000007.json.x.tmp", "+0000000000000000007.json"] {
+        for other in
+            ["_last_checkpoint", "7.json", ".00000000000000000007.json.x.tmp", "+0000000000000000007.json"]
+        {
             assert_eq!(LogName::parse(other), LogName::Other, "{other}");
         }
-        assert_eq!(LogName::parse("00000000000000000007.checkpoint.0000000001.0000000002.parquet"), LogName::Other);
+        assert_eq!(
+            LogName::parse("00000000000000000007.checkpoint.0000000001.0000000002.parquet"),
+            LogName::Other
+        );
     }
 }

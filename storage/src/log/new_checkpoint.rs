@@ -23,8 +23,7 @@ const REMOVED_FILE_RETENTION: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// Whether a checkpoint pays.
 fn is_due(commits: u64, tail_bytes: u64, checkpoint_bytes: u64) -> bool {
-    commits >= MAX_COMMITS
-        || (commits >= MIN_COMMITS && tail_bytes.saturating_mul(SHARE) > checkpoint_bytes)
+    commits >= MAX_COMMITS || (commits >= MIN_COMMITS && tail_bytes.saturating_mul(SHARE) > checkpoint_bytes)
 }
 
 impl Head {
@@ -112,7 +111,9 @@ impl Head {
         if let Some(base) = self.checkpoint() {
             checkpoint::visit_txns(self.log(), base.version, |txns| {
                 for txn in txns.into_iter().filter(|txn| !newer.contains(txn.app_id.as_str())) {
-                    while let Some(first) = tail.first_entry().filter(|first| *first.key() < txn.app_id.as_str()) {
+                    while let Some(first) =
+                        tail.first_entry().filter(|first| *first.key() < txn.app_id.as_str())
+                    {
                         visit(first.remove().clone())?;
                     }
                     visit(txn)?;

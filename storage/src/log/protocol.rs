@@ -24,8 +24,7 @@ pub(crate) fn initial() -> Protocol {
 
 /// Refuses a table that asks for anything unknown, by the name of the first such thing.
 pub(crate) fn check(root: &Path, protocol: &Protocol, metadata: &Metadata) -> Result<(), TableError> {
-    let refuse =
-        |feature: String| Err(TableError::UnsupportedFeature { path: root.to_owned(), feature });
+    let refuse = |feature: String| Err(TableError::UnsupportedFeature { path: root.to_owned(), feature });
     let unknown = |features: &Option<Vec<String>>, known: &[&str]| {
         features.iter().flatten().find(|f| !known.contains(&f.as_str())).cloned()
     };

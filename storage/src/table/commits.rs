@@ -213,7 +213,9 @@ fn may_close(
             Some(newest) if newest.run() == run && newest.is_closing() => {
                 Some(CloseOutcome::Closed { version: head.version() })
             }
-            _ if only_if_newest.is_some() && only_if_newest != newest.as_ref() => Some(CloseOutcome::Superseded),
+            _ if only_if_newest.is_some() && only_if_newest != newest.as_ref() => {
+                Some(CloseOutcome::Superseded)
+            }
             _ => None,
         }
     };
@@ -227,7 +229,11 @@ fn may_close(
 fn is_certainly_unnamed<T>(ended: &Result<T, CommitError>, not_ours: impl Fn(&T) -> bool) -> bool {
     match ended {
         Ok(outcome) => not_ours(outcome),
-        Err(CommitError::ClaimLost { .. } | CommitError::DeadlinePassed { .. } | CommitError::SchemaChanged { .. }) => true,
+        Err(
+            CommitError::ClaimLost { .. }
+            | CommitError::DeadlinePassed { .. }
+            | CommitError::SchemaChanged { .. },
+        ) => true,
         Err(_) => false,
     }
 }

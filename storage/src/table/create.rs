@@ -88,8 +88,8 @@ fn put_version_zero(
         Action { protocol: Some(protocol::initial()), ..Action::default() },
         Action { meta_data: Some(metadata), ..Action::default() },
     ];
-    let commit = Commit::new(&info, actions)
-        .map_err(|error| TableError::InvalidDefinition(error.to_string()))?;
+    let commit =
+        Commit::new(&info, actions).map_err(|error| TableError::InvalidDefinition(error.to_string()))?;
     match log.put(0, &commit) {
         // Also when another creator was first: what stands is compared with what was asked for.
         Ok(_) => Ok(()),

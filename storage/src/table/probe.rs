@@ -45,13 +45,9 @@ impl Probe<'_> {
             Err(error) => return Err(self.failed("link", &self.second, error)),
         }
         self.holds(&self.second, b"first", "link(2)")?;
-        self.files
-            .rename(&self.third, &self.second)
-            .map_err(|e| self.failed("rename", &self.second, e))?;
+        self.files.rename(&self.third, &self.second).map_err(|e| self.failed("rename", &self.second, e))?;
         self.holds(&self.second, b"third", "rename(2)")?;
-        self.files
-            .sync_dir(self.folder)
-            .map_err(|e| self.failed("fsync the folder", self.folder, e))
+        self.files.sync_dir(self.folder).map_err(|e| self.failed("fsync the folder", self.folder, e))
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), TableError> {
@@ -62,7 +58,11 @@ impl Probe<'_> {
 
     fn holds(&self, path: &Path, expected: &[u8], call: &str) -> Result<(), TableError> {
         let found = read_all(self.files, path).map_err(|e| self.failed("read", path, e))?;
-        if found == expected { Ok(()) } else { Err(self.unsupported(&format!("{call} gave a file other bytes"))) }
+        if found == expected {
+            Ok(())
+        } else {
+            Err(self.unsupported(&format!("{call} gave a file other bytes")))
+        }
     }
 
     /// A volume that is full or read-only is not unfit; one that knows no link is.

@@ -28,9 +28,8 @@ pub(crate) static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         (METADATA, metadata(&[])),
         (PROTOCOL, protocols(&[])),
     ];
-    let fields = columns.into_iter().map(|(name, (fields, _))| {
-        Field::new(name, DataType::Struct(fields), true)
-    });
+    let fields =
+        columns.into_iter().map(|(name, (fields, _))| Field::new(name, DataType::Struct(fields), true));
     Arc::new(Schema::new(fields.collect::<Fields>()))
 });
 
@@ -127,7 +126,8 @@ fn boolean(values: impl Iterator<Item = Option<bool>>) -> ArrayRef {
 }
 
 fn list<'a>(values: impl Iterator<Item = Option<&'a Vec<String>>>) -> ArrayRef {
-    let mut builder = ListBuilder::new(StringBuilder::new()).with_field(Field::new("element", DataType::Utf8, true));
+    let mut builder =
+        ListBuilder::new(StringBuilder::new()).with_field(Field::new("element", DataType::Utf8, true));
     for value in values {
         for item in value.into_iter().flatten() {
             builder.values().append_value(item);
@@ -144,11 +144,8 @@ struct Maps(MapBuilder<StringBuilder, StringBuilder>);
 
 impl Maps {
     fn new() -> Self {
-        let names = MapFieldNames {
-            entry: "key_value".to_owned(),
-            key: "key".to_owned(),
-            value: "value".to_owned(),
-        };
+        let names =
+            MapFieldNames { entry: "key_value".to_owned(), key: "key".to_owned(), value: "value".to_owned() };
         Self(MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new()))
     }
 

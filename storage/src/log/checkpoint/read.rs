@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{ChunkReader, Length};
@@ -33,14 +35,22 @@ pub(crate) fn read_base(log: &LogFolder, version: u64) -> Result<Base, TableErro
     let file = CheckpointReader::open(log, version)?;
     let mut metadata = None;
     let mut protocol = None;
-    file.visit(METADATA, |_| true, |rows| {
-        metadata = rows.metadata()?.or(metadata.take());
-        Ok(())
-    })?;
-    file.visit(PROTOCOL, |_| true, |rows| {
-        protocol = rows.protocol()?.or(protocol.take());
-        Ok(())
-    })?;
+    file.visit(
+        METADATA,
+        |_| true,
+        |rows| {
+            metadata = rows.metadata()?.or(metadata.take());
+            Ok(())
+        },
+    )?;
+    file.visit(
+        PROTOCOL,
+        |_| true,
+        |rows| {
+            protocol = rows.protocol()?.or(protocol.take());
+            Ok(())
+        },
+    )?;
     match (protocol, metadata) {
         (Some(protocol), Some(metadata)) => Ok(Base { protocol, metadata }),
         _ => Err(file.damaged("it holds no protocol or no metaData")),
@@ -174,7 +184,9 @@ fn required_leaf(kind: &str) -> &'static str {
 /// `false` only if the statistics prove that no row of the kind is in the group.
 fn holds_kind(group: &RowGroupMetaData, kind: &str) -> bool {
     let rows = u64::try_from(group.num_rows()).unwrap_or(u64::MAX);
-    statistics(group, required_leaf(kind)).and_then(Statistics::null_count_opt).is_none_or(|nulls| nulls < rows)
+    statistics(group, required_leaf(kind))
+        .and_then(Statistics::null_count_opt)
+        .is_none_or(|nulls| nulls < rows)
 }
 
 /// `false` only if the statistics prove that the value is not in the group.

@@ -58,7 +58,11 @@ impl<'a> Rows<'a> {
     }
 
     /// A column that an engine may leave out.
-    fn optional<T>(&self, name: &str, read: impl FnOnce(&Self, &str) -> Result<T, String>) -> Result<Option<T>, String> {
+    fn optional<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(&Self, &str) -> Result<T, String>,
+    ) -> Result<Option<T>, String> {
         if self.values.column_by_name(name).is_some() { read(self, name).map(Some) } else { Ok(None) }
     }
 

@@ -58,8 +58,9 @@ impl CheckpointWriter {
             .set_max_row_group_row_count(Some(GROUP_ROWS))
             .set_coerce_types(true)
             .build();
-        let writer = ArrowWriter::try_new(File { inner: file, bytes: 0 }, Arc::clone(&SCHEMA), Some(properties))
-            .map_err(|e| failed(path, e))?;
+        let writer =
+            ArrowWriter::try_new(File { inner: file, bytes: 0 }, Arc::clone(&SCHEMA), Some(properties))
+                .map_err(|e| failed(path, e))?;
         let mut checkpoint = Self {
             writer,
             path: path.to_owned(),
@@ -136,8 +137,7 @@ impl CheckpointWriter {
 /// Opens a checkpoint anew and counts its actions, as its footer says.
 pub(crate) fn count_rows(log: &LogFolder, path: &Path) -> Result<u64, TableError> {
     let file = Ranged::open(log, path)?;
-    let metadata =
-        ParquetMetaDataReader::new().parse_and_finish(&file).map_err(|e| failed(path, e))?;
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(&file).map_err(|e| failed(path, e))?;
     Ok(metadata.row_groups().iter().map(|group| group.num_rows().cast_unsigned()).sum())
 }
 

@@ -4,9 +4,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use longshore_storage::durable::Posix;
-use longshore_storage::table::{
-    ClaimError, CommitError, CommitOutcome, LabelState, Table, TableError,
-};
+use longshore_storage::table::{ClaimError, CommitError, CommitOutcome, LabelState, Table, TableError};
 
 use super::faulty::{Fault, Faulty};
 use super::support::{Place, commit, load, temporary_files};
@@ -98,7 +96,8 @@ fn a_link_that_may_still_be_done_is_an_unknown_outcome() {
 
 #[test]
 fn a_full_volume_is_no_unknown_outcome() {
-    for call in ["create .00000000000000000002", "write .00000000000000000002", "link .00000000000000000002"] {
+    for call in ["create .00000000000000000002", "write .00000000000000000002", "link .00000000000000000002"]
+    {
         let (place, faulty, mut table, claim) = claimed();
         faulty.fail_first(call, Fault::Fails(ErrorKind::StorageFull));
         let error = commit(&mut table, &claim, 7).unwrap_err();

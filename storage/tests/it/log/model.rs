@@ -144,7 +144,9 @@ fn run(steps: Vec<Step>) {
                 let own = handles[handle].label(claim.label());
                 let expected = model.commit(&claim, rows);
                 match commit(&mut handles[handle], &claim, rows) {
-                    Ok(CommitOutcome::Committed { version }) if expected => assert_eq!(version, model.version),
+                    Ok(CommitOutcome::Committed { version }) if expected => {
+                        assert_eq!(version, model.version)
+                    }
                     // The same claim had committed before.
                     Ok(CommitOutcome::Committed { version }) => {
                         assert_eq!(model.loads[claim.label()].0, version, "{own:?}");
@@ -170,9 +172,8 @@ fn run(steps: Vec<Step>) {
                 let claim = claims[claim % claims.len()].clone();
                 let (label, run) = (claim.label(), claim.run());
                 let expected = model.close(label, run, Some(&claim));
-                let outcome = handles[handle]
-                    .close_run(label, run, Some(&claim), failed_record(label, run))
-                    .unwrap();
+                let outcome =
+                    handles[handle].close_run(label, run, Some(&claim), failed_record(label, run)).unwrap();
                 if expected {
                     assert_eq!(outcome, CloseOutcome::Closed { version: model.version });
                 }

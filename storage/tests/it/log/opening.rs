@@ -85,10 +85,9 @@ fn a_delta_table_of_another_engine_is_refused() {
     let place = Place::empty();
     fs::create_dir_all(place.log()).unwrap();
     fs::write(place.commit(0), "{\"commitInfo\":{}}\n").unwrap();
-    for error in [
-        place.create(Arc::new(Posix)).unwrap_err(),
-        Table::open(Arc::new(Posix), &place.root).unwrap_err(),
-    ] {
+    for error in
+        [place.create(Arc::new(Posix)).unwrap_err(), Table::open(Arc::new(Posix), &place.root).unwrap_err()]
+    {
         assert_eq!(error.category(), "NotALongshoreTable");
         assert!(error.to_string().contains("another engine"), "{error}");
     }
@@ -112,8 +111,14 @@ fn append(place: &Place, version: u64, lines: &[&str]) {
 #[test]
 fn features_that_are_not_known_are_refused_by_name() {
     let cases = [
-        (r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["timestampNtz","deletionVectors"],"writerFeatures":["timestampNtz","deletionVectors"]}}"#, "deletionVectors"),
-        (r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["timestampNtz"],"writerFeatures":["timestampNtz","rowTracking"]}}"#, "rowTracking"),
+        (
+            r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["timestampNtz","deletionVectors"],"writerFeatures":["timestampNtz","deletionVectors"]}}"#,
+            "deletionVectors",
+        ),
+        (
+            r#"{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["timestampNtz"],"writerFeatures":["timestampNtz","rowTracking"]}}"#,
+            "rowTracking",
+        ),
         (r#"{"protocol":{"minReaderVersion":4,"minWriterVersion":8}}"#, "(4, 8)"),
     ];
     for (line, name) in cases {
@@ -132,20 +137,29 @@ fn column_mapping_and_deletion_vectors_are_refused() {
     let (place, _) = Place::with_table();
     let first = fs::read_to_string(place.commit(0)).unwrap();
     let metadata = first.lines().find(|line| line.starts_with("{\"metaData\"")).unwrap();
-    let mapped = metadata.replace("\"configuration\":{", "\"configuration\":{\"delta.columnMapping.mode\":\"name\",");
+    let mapped =
+        metadata.replace("\"configuration\":{", "\"configuration\":{\"delta.columnMapping.mode\":\"name\",");
     append(&place, 1, &[&mapped]);
     let error = Table::open(Arc::new(Posix), &place.root).unwrap_err();
     assert!(error.to_string().contains("column mapping by name"), "{error}");
 
     let (place, _) = Place::with_table();
-    append(&place, 1, &[r#"{"add":{"path":"x","partitionValues":{},"size":1,"modificationTime":1,"dataChange":true,"deletionVector":{"storageType":"u"}}}"#]);
+    append(
+        &place,
+        1,
+        &[
+            r#"{"add":{"path":"x","partitionValues":{},"size":1,"modificationTime":1,"dataChange":true,"deletionVector":{"storageType":"u"}}}"#,
+        ],
+    );
     let error = place.open().segments().unwrap_err();
     assert!(error.to_string().contains("deletion vectors"), "{error}");
 }
 
 #[test]
 fn an_empty_or_torn_commit_is_damage() {
-    for (text, what) in [("", "version 1 is empty"), ("\n\n", "version 1 is empty"), ("{\"add\":{\"path\":\"x", "version 1")] {
+    for (text, what) in
+        [("", "version 1 is empty"), ("\n\n", "version 1 is empty"), ("{\"add\":{\"path\":\"x", "version 1")]
+    {
         let (place, _) = Place::with_table();
         fs::write(place.commit(1), text).unwrap();
         let error = Table::open(Arc::new(Posix), &place.root).unwrap_err();
@@ -158,11 +172,15 @@ fn an_empty_or_torn_commit_is_damage() {
 fn commits_of_other_engines_are_read() {
     let (place, mut table) = Place::with_table();
     load(&mut table, "a", 5);
-    append(&place, 3, &[
-        r#"{"add":{"path":"other%20one.parquet","partitionValues":{},"size":7,"modificationTime":1,"dataChange":true,"stats":"{\"numRecords\":2}"}}"#,
-        r#"{"commitInfo":{"operation":"WRITE","operationParameters":"odd"}}"#,
-        r#"{"something":{"new":1}}"#,
-    ]);
+    append(
+        &place,
+        3,
+        &[
+            r#"{"add":{"path":"other%20one.parquet","partitionValues":{},"size":7,"modificationTime":1,"dataChange":true,"stats":"{\"numRecords\":2}"}}"#,
+            r#"{"commitInfo":{"operation":"WRITE","operationParameters":"odd"}}"#,
+            r#"{"something":{"new":1}}"#,
+        ],
+    );
     table.refresh().unwrap();
     let segments = table.segments().unwrap();
     assert_eq!(segments.len(), 2);

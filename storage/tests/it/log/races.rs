@@ -31,7 +31,8 @@ fn check(place: &Place, writers: u64) {
     assert_eq!(rows.values().sum::<u64>(), writers * LOADS * (LOADS + 1) / 2);
     for writer in 0..writers {
         for number in 0..LOADS {
-            let LabelState::Loaded { record, .. } = table.label(&format!("w{writer}-{number}")).unwrap() else {
+            let LabelState::Loaded { record, .. } = table.label(&format!("w{writer}-{number}")).unwrap()
+            else {
                 panic!("w{writer}-{number} is not loaded");
             };
             assert_eq!(record.counts.sink_rows, number + 1);
@@ -109,9 +110,8 @@ fn writers_of_one_label_load_it_once() {
 fn creators_at_once_make_one_table() {
     let place = Place::empty();
     let ids: Vec<String> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| place.create(Arc::new(Posix)).unwrap().id().to_owned()))
-            .collect();
+        let threads: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| place.create(Arc::new(Posix)).unwrap().id().to_owned())).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert!(ids.windows(2).all(|pair| pair[0] == pair[1]), "{ids:?}");

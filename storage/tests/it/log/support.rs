@@ -53,10 +53,7 @@ impl Place {
         (place, table)
     }
 
-    pub fn create(
-        &self,
-        files: Arc<dyn FileSystem>,
-    ) -> Result<Table, longshore_storage::table::TableError> {
+    pub fn create(&self, files: Arc<dyn FileSystem>) -> Result<Table, longshore_storage::table::TableError> {
         Table::create(files, &self.root, &definition())
     }
 
@@ -104,8 +101,7 @@ pub fn segment(name: &str, rows: u64) -> Segment {
 }
 
 pub fn record(claim: &Claim, rows: u64) -> HistoryRecord {
-    let mut record =
-        HistoryRecord::new(claim.label(), claim.run(), claim.attempt(), HistoryOutcome::Loaded);
+    let mut record = HistoryRecord::new(claim.label(), claim.run(), claim.attempt(), HistoryOutcome::Loaded);
     record.counts = HistoryCounts { scan_rows: rows, sink_rows: rows, ..HistoryCounts::default() };
     record
 }
