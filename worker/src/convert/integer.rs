@@ -57,7 +57,7 @@ macro_rules! integer {
                 // The bound is a power of two and so exact, unlike MAX itself; NaN compares false.
                 const BOUND: f64 = -(<$native>::MIN as f64);
                 let whole = value.trunc();
-                (whole >= -BOUND && whole < BOUND).then_some(whole as $native)
+                (-BOUND..BOUND).contains(&whole).then_some(whole as $native)
             }
         }
     )+};
