@@ -17,6 +17,8 @@ pub enum FaultKind {
     InternalError,
     /// 403 with code `AccessDenied`.
     AccessDenied,
+    /// 404 with code `NoSuchKey`.
+    NotFound,
     /// The TCP connection is reset after this many bytes of the body.
     Reset {
         /// Bytes of the body that are still sent.
@@ -54,6 +56,8 @@ pub struct Fault {
     #[serde(default)]
     operation: Option<Operation>,
     #[serde(default)]
+    bucket: Option<String>,
+    #[serde(default)]
     key: Option<String>,
     #[serde(default)]
     after: u64,
@@ -70,12 +74,18 @@ fn always() -> f64 {
 impl Fault {
     /// A fault that hits every request, always.
     pub fn new(kind: FaultKind) -> Self {
-        Self { kind, operation: None, key: None, after: 0, times: None, rate: always() }
+        Self { kind, operation: None, bucket: None, key: None, after: 0, times: None, rate: always() }
     }
 
     /// Only requests of this operation.
     pub fn on(mut self, operation: Operation) -> Self {
         self.operation = Some(operation);
+        self
+    }
+
+    /// Only requests to this bucket.
+    pub fn bucket(mut self, bucket: impl Into<String>) -> Self {
+        self.bucket = Some(bucket.into());
         self
     }
 
@@ -105,6 +115,7 @@ impl Fault {
 
     fn fits(&self, target: &Target) -> bool {
         self.operation.is_none_or(|operation| operation == target.operation)
+            && self.bucket.as_deref().is_none_or(|bucket| bucket == target.bucket)
             && self.key.as_deref().is_none_or(|pattern| star_match(pattern.as_bytes(), target.key.as_bytes()))
     }
 }

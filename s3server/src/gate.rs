@@ -78,6 +78,9 @@ async fn judge(fault: Option<FaultKind>, request: &mut Request<Body>, switch: Re
         Some(FaultKind::InternalError) => {
             Verdict::Refuse(s3_error!(InternalError, "We encountered an internal error. Please try again."))
         }
+        Some(FaultKind::NotFound) => {
+            Verdict::Refuse(s3_error!(NoSuchKey, "The specified key does not exist."))
+        }
         Some(FaultKind::AccessDenied) => Verdict::Refuse(s3_error!(AccessDenied, "Access Denied")),
         Some(FaultKind::Reset { after_bytes }) => Verdict::Shape(Shape::Reset { after_bytes, switch }),
         Some(FaultKind::Truncated { after_bytes }) => Verdict::Shape(Shape::Cut { after_bytes }),

@@ -1,9 +1,13 @@
 //! Lists, reads, decodes, checks and loads S3 objects into tables: the code that a pod and the command
 //! line run alike. Knows nothing of the Kubernetes API.
 
+pub mod budget;
 pub mod convert;
 pub mod decode;
+pub mod http;
 pub mod load;
+pub mod metrics;
+pub mod pipeline;
 pub mod progress;
 pub mod source;
 pub mod table;

@@ -1,4 +1,11 @@
 //! Integration tests of the worker: one binary, a module a part.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod bad_input;
+mod crash;
+mod load;
+mod oracles;
+mod refused;
 mod source;
+mod volume;
+mod world;

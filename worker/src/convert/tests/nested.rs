@@ -148,9 +148,7 @@ fn a42_structs_match_their_parts_by_name() {
     assert_eq!(cast_one(&with_null, &to).1, vec![]);
 }
 
-type Entries<'a> = &'a [(&'a str, Option<i64>)];
-
-fn map(rows: &[Option<Entries<'_>>]) -> ArrayRef {
+fn map(rows: &[Option<&[(&str, Option<i64>)]>]) -> ArrayRef {
     let mut builder = MapBuilder::new(None, StringBuilder::new(), Int64Builder::new());
     for row in rows {
         for (key, value) in row.unwrap_or_default() {

@@ -13,7 +13,6 @@ use proptest::prelude::*;
 use super::super::column::Fault::{self, OutOfRange, Parse};
 use super::{array, cast_one, refused};
 
-#[allow(clippy::needless_pass_by_value, reason = "tables of values read better without borrows")]
 fn check<T: ArrowPrimitiveType>(
     from: &ArrayRef,
     to: &DataType,

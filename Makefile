@@ -1,0 +1,57 @@
+# Two commands for a new user: `make demo` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+VENV := .venv
+ORACLES := worker/tests/oracles/requirements.txt
+ROWS ?= 10000000
+
+.PHONY: help build test demo bench venv lint doc deny generate prerequisites clean
+
+help: ## What there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+prerequisites:
+	@scripts/prerequisites
+
+build: prerequisites ## Build everything (development profile)
+	cargo build --locked --workspace --all-targets
+
+test: prerequisites venv ## All tests; no root and no cluster needed. KILLS=n: how often the crash test kills
+	cargo test --locked --workspace
+
+demo: prerequisites ## Ten million rows from an S3 server into a table; again: nothing is loaded twice
+	cargo build --locked --bins
+	scripts/demo $(TARGET_DIR)/debug $(ROWS)
+
+bench: prerequisites ## The load against decode-only and a plain copy: CPU, wall, memory (release build)
+	cargo build --locked --release --bins
+	$(TARGET_DIR)/release/longshore-bench --rows $(ROWS)
+
+venv: $(VENV)/ready ## Other engines that read our tables, and a second S3 server, for the tests
+
+$(VENV)/ready: $(ORACLES)
+	@scripts/prerequisites python
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(ORACLES)
+	touch $@
+
+lint: prerequisites ## Format and clippy
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+deny: ## Licences, bans and sources of the dependencies
+	@scripts/install-cargo-deny
+	cargo deny check bans licenses sources
+
+doc: prerequisites ## API documentation of the crates, without warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+
+generate: prerequisites ## Write the generated files: crds/*.yaml
+	cargo run --locked -p longshore-crds --bin crdgen
+
+clean: ## Remove what the build, the tests and the demo made
+	rm -rf $(VENV) .demo
+	cargo clean

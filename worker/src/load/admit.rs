@@ -1,0 +1,61 @@
+//! What is checked before any S3 call: the request by itself and against the table.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+use longshore_crds::LoadRequest;
+use longshore_storage::schema::TableSchema;
+
+use super::{FilterRatio, LoadFailure};
+use crate::convert::{Rules, Zone, check_columns, check_default};
+use crate::source::PathPattern;
+
+/// A request that can be worked on.
+#[derive(Debug)]
+pub struct Admitted {
+    /// `maxFilterRatio`.
+    pub ratio: FilterRatio,
+    /// Past this instant nothing is committed.
+    pub deadline: Option<SystemTime>,
+    /// This attempt's instant of CURRENT_TIMESTAMP, microseconds since the epoch; a plan may hold an earlier one.
+    pub now_micros: i64,
+    zone: Zone,
+    strict: bool,
+}
+
+impl Admitted {
+    /// The rules of casting, with the frozen instant.
+    pub fn rules(&self, now_micros: i64) -> Rules {
+        Rules { strict: self.strict, timezone: self.zone.clone(), now_micros }
+    }
+}
+
+/// Checks a request against the table; the error names the field.
+pub fn admit(request: &LoadRequest, table: &Arc<TableSchema>) -> Result<Admitted, LoadFailure> {
+    for (source_index, source) in request.sources.iter().enumerate() {
+        check_columns(table, source_index, source.columns.as_deref())
+            .map_err(|error| LoadFailure::Columns { source_index, error })?;
+        for path in &source.paths {
+            PathPattern::parse(path)?;
+        }
+    }
+    for column in table.columns() {
+        check_default(column).map_err(LoadFailure::Default)?;
+    }
+    Ok(Admitted {
+        ratio: FilterRatio::parse(&request.max_filter_ratio)?,
+        deadline: deadline(request)?,
+        now_micros: Utc::now().timestamp_micros(),
+        zone: Zone::parse(&request.timezone)?,
+        strict: request.strict_mode,
+    })
+}
+
+fn deadline(request: &LoadRequest) -> Result<Option<SystemTime>, LoadFailure> {
+    let Some(text) = &request.execution.deadline else { return Ok(None) };
+    let instant = DateTime::parse_from_rfc3339(text)
+        .map_err(|error| LoadFailure::InvalidDeadline { text: text.clone(), error })?;
+    let since_epoch = u64::try_from(instant.timestamp_millis()).unwrap_or(0);
+    Ok(Some(SystemTime::UNIX_EPOCH + Duration::from_millis(since_epoch)))
+}

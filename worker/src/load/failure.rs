@@ -1,0 +1,229 @@
+//! Why a load did not load: one enum over the errors of all steps, with what follows from each.
+
+use longshore_crds::{RequestError, exit};
+use longshore_storage::load::{FileReport, RejectedError};
+use longshore_storage::table::{ClaimError, CommitError, TableError};
+use longshore_storage::tablet::TabletError;
+
+use super::finish::Details;
+use super::ratio::RatioError;
+use crate::convert::{ConvertError, MappingError, ZoneError};
+use crate::decode::DecodeError;
+use crate::source::SourceError;
+
+/// A load's end without success.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadFailure {
+    /// The request itself.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The request's ratio.
+    #[error(transparent)]
+    Ratio(#[from] RatioError),
+    /// The request's time zone.
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
+    /// A declared default does not fit its column.
+    #[error(transparent)]
+    Default(MappingError),
+    /// The deadline of the request is no instant.
+    #[error("execution.deadline {text:?} is not an RFC 3339 instant: {error}")]
+    InvalidDeadline {
+        /// As written.
+        text: String,
+        /// What chrono says.
+        error: chrono::ParseError,
+    },
+    /// The request's columns do not fit the table.
+    #[error("sources[{source_index}].columns: {error}")]
+    Columns {
+        /// Index of the source.
+        source_index: usize,
+        /// What does not fit.
+        error: MappingError,
+    },
+    /// A file's columns do not fit the table.
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
+    /// Listing or reading.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Decoding.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// Converting.
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
+    /// Writing tablets.
+    #[error(transparent)]
+    Tablet(#[from] TabletError),
+    /// Writing rejected rows.
+    #[error(transparent)]
+    Rejected(#[from] RejectedError),
+    /// The table or its volume.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The claim.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    /// The commit.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The rows of a file do not add up.
+    #[error(
+        "{file}: the rows do not add up: the footer announces {announced}, read {}, loaded {}, filtered {}, \
+         unselected {}; nothing was loaded", report.read, report.loaded, report.filtered, report.unselected
+    )]
+    RowAccounting {
+        /// The file.
+        file: String,
+        /// Rows in the footer.
+        announced: u64,
+        /// What was counted.
+        report: FileReport,
+    },
+    /// The writer gave back another number of rows than it took.
+    #[error(
+        "task {task}: {loaded} rows went into the tablet writer and {written} came out; nothing was loaded"
+    )]
+    LostRows {
+        /// The task.
+        task: u32,
+        /// Rows in.
+        loaded: u64,
+        /// Rows out.
+        written: u64,
+    },
+    /// Too many rows did not fit.
+    #[error(
+        "{filtered} of {} rows do not fit, more than maxFilterRatio {ratio} allows; {hint}", filtered + loaded
+    )]
+    Quality {
+        /// Rows that did not fit.
+        filtered: u64,
+        /// Rows that did.
+        loaded: u64,
+        /// The ratio as written.
+        ratio: String,
+        /// The first bad row, and where the rejected rows lie.
+        hint: String,
+        /// The figures.
+        details: Box<Details>,
+    },
+    /// No row arrived.
+    #[error("{files} files hold no row that fits; set allowEmpty: true if that is as it should be")]
+    EmptyLoad {
+        /// Files of the plan.
+        files: u64,
+        /// The figures.
+        details: Box<Details>,
+    },
+    /// A newer attempt of the same run is at work.
+    #[error("a newer attempt of this load is at work; it says how the load ends")]
+    Superseded,
+    /// The deadline has passed.
+    #[error("the load did not end within its timeout; raise timeoutSeconds, or load fewer files at once")]
+    Deadline,
+    /// Stopped from outside.
+    #[error(
+        "stopped before the commit; nothing is visible, and the same load goes on where it stood when it is started again"
+    )]
+    Cancelled,
+    /// A thread of the worker died.
+    #[error("the worker failed inside: {message}")]
+    Internal {
+        /// What is known.
+        message: String,
+    },
+}
+
+impl LoadFailure {
+    /// CamelCase, stable: reason of conditions and events, label of metrics.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::Request(_) | Self::Ratio(_) | Self::Zone(_) | Self::InvalidDeadline { .. } => {
+                "InvalidRequest"
+            }
+            Self::Columns { error, .. } | Self::Mapping(error) | Self::Default(error) => error.category(),
+            Self::Source(error) => error.category(),
+            Self::Decode(error) => error.category(),
+            Self::Convert(error) => error.category(),
+            Self::Tablet(error) => error.category(),
+            Self::Rejected(error) => error.category(),
+            Self::Table(error) => error.category(),
+            Self::Claim(error) => error.category(),
+            Self::Commit(error) => error.category(),
+            Self::RowAccounting { .. } | Self::LostRows { .. } => "RowAccounting",
+            Self::Quality { .. } => "DataQuality",
+            Self::EmptyLoad { .. } => "EmptyLoad",
+            Self::Deadline => "Timeout",
+            Self::Superseded => "Superseded",
+            Self::Cancelled => "Terminated",
+            Self::Internal { .. } => "Internal",
+        }
+    }
+
+    /// The figures, where the load came that far.
+    pub(super) fn details(&self) -> Option<&Details> {
+        match self {
+            Self::Quality { details, .. } | Self::EmptyLoad { details, .. } => Some(details),
+            _ => None,
+        }
+    }
+
+    /// The worker's exit code (`crds/exit.rs`).
+    pub fn exit_code(&self) -> u8 {
+        match self.category() {
+            "DiskFull" | "VolumeError" | "ReadOnlyVolume" => return exit::TRANSIENT,
+            "OutcomeUnknown" => return exit::OUTCOME_UNKNOWN,
+            _ => {}
+        }
+        match self {
+            Self::Request(_)
+            | Self::Ratio(_)
+            | Self::Zone(_)
+            | Self::Default(_)
+            | Self::InvalidDeadline { .. }
+            | Self::Columns { .. } => exit::REQUEST,
+            Self::Quality { .. } | Self::EmptyLoad { .. } => exit::QUALITY,
+            Self::Source(error) => source_exit(error),
+            Self::Decode(DecodeError::Source(error)) => source_exit(error),
+            Self::Decode(_) | Self::Mapping(_) | Self::Convert(_) | Self::RowAccounting { .. } => {
+                exit::SOURCE
+            }
+            Self::Table(_) => exit::TABLE_REFUSED,
+            Self::Claim(ClaimError::Commit(error)) | Self::Commit(error) => commit_exit(error),
+            Self::Claim(_) | Self::Superseded => exit::CLAIM_LOST,
+            Self::Deadline => exit::DEADLINE,
+            Self::Cancelled => exit::TERMINATED,
+            Self::Tablet(_) | Self::Rejected(_) | Self::LostRows { .. } | Self::Internal { .. } => {
+                exit::TRANSIENT
+            }
+        }
+    }
+
+    /// Whether another attempt with the same request would fail alike: then the run is closed.
+    pub fn is_final(&self) -> bool {
+        matches!(self.exit_code(), exit::REQUEST | exit::QUALITY | exit::SOURCE | exit::DEADLINE)
+    }
+}
+
+fn commit_exit(error: &CommitError) -> u8 {
+    match error {
+        CommitError::OutcomeUnknown { .. } => exit::OUTCOME_UNKNOWN,
+        CommitError::DeadlinePassed { .. } => exit::DEADLINE,
+        CommitError::ClaimLost { .. } => exit::CLAIM_LOST,
+        CommitError::SchemaChanged { .. } => exit::TRANSIENT,
+        CommitError::Table(_) | CommitError::Unwritable(_) => exit::TABLE_REFUSED,
+    }
+}
+
+fn source_exit(error: &SourceError) -> u8 {
+    if matches!(error, SourceError::Cancelled) {
+        exit::TERMINATED
+    } else if error.is_transient() {
+        exit::TRANSIENT
+    } else {
+        exit::SOURCE
+    }
+}

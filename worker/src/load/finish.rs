@@ -1,0 +1,336 @@
+//! The end of a load: totals checked, rows committed or the run closed, the report written.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use longshore_crds::{
+    LOAD_REPORT_VERSION, LoadCounts, LoadReport, LoadRequest, LoadTimes, Outcome, RowError, exit,
+};
+use longshore_storage::history::{
+    HistoryCounts, HistoryFailure, HistoryFile, HistoryOutcome, HistoryRecord, HistoryRowError,
+};
+use longshore_storage::load::{FirstError, LoadFolder, Plan, PlannedTask, TaskReport};
+use longshore_storage::schema::TableSchema;
+use longshore_storage::table::{Claim, CloseOutcome, CommitOutcome, LoadCommit, Table};
+
+use super::{FilterRatio, LoadFailure};
+use crate::pipeline::FIRST_ERRORS;
+
+/// How a load ended, with what its report needs.
+#[derive(Debug)]
+pub struct Ended {
+    outcome: Outcome,
+    failure: Option<LoadFailure>,
+    attempt: u32,
+    details: Details,
+    version: Option<u64>,
+    commit_time: Option<String>,
+}
+
+/// Figures of a load, whatever its end.
+#[derive(Debug, Clone, Default)]
+pub struct Details {
+    counts: LoadCounts,
+    files: Vec<HistoryFile>,
+    first_errors: Vec<FirstError>,
+    rejected: Vec<String>,
+}
+
+impl Ended {
+    /// Nothing is visible.
+    pub fn failed(failure: LoadFailure) -> Self {
+        let unknown = failure.exit_code() == exit::OUTCOME_UNKNOWN;
+        Self {
+            outcome: if unknown { Outcome::Unknown } else { Outcome::Failed },
+            attempt: 0,
+            details: failure.details().cloned().unwrap_or_default(),
+            failure: Some(failure),
+            version: None,
+            commit_time: None,
+        }
+    }
+
+    /// The label was loaded before; the figures are that load's.
+    pub fn already(record: HistoryRecord, version: u64) -> Self {
+        Self {
+            outcome: Outcome::AlreadyLoaded,
+            failure: None,
+            attempt: record.attempt,
+            commit_time: record.times.commit.clone(),
+            details: details_of(record),
+            version: Some(version),
+        }
+    }
+
+    /// Notes which attempt it was.
+    pub fn with_claim(mut self, claim: Option<&Claim>) -> Self {
+        if let (0, Some(claim)) = (self.attempt, claim) {
+            self.attempt = claim.attempt();
+        }
+        self
+    }
+
+    /// The report.
+    pub fn report(self, request: &LoadRequest, start: SystemTime) -> LoadReport {
+        let (reason, message, exit_code) = match &self.failure {
+            Some(failure) => (failure.category(), failure.to_string(), failure.exit_code()),
+            None if self.details.counts.filtered_rows > 0 => {
+                ("LoadedWithFilteredRows", String::new(), exit::LOADED)
+            }
+            None => ("Loaded", String::new(), exit::LOADED),
+        };
+        LoadReport {
+            version: LOAD_REPORT_VERSION,
+            label: request.label.clone(),
+            run: request.run,
+            attempt: self.attempt,
+            outcome: self.outcome,
+            exit_code,
+            reason: reason.to_owned(),
+            message,
+            counts: self.details.counts,
+            table_version: self.version,
+            rejected_record_path: self.details.rejected.first().map(|path| folder_of(path).to_owned()),
+            first_errors: self.details.first_errors.into_iter().map(row_error).collect(),
+            times: LoadTimes {
+                start: Some(instant(start)),
+                commit: self.commit_time,
+                finish: Some(instant(SystemTime::now())),
+            },
+            truncated: false,
+        }
+    }
+}
+
+/// Adds up the task reports and judges them: every task, every file, then the ratio (A34, A39).
+pub fn check(
+    request: &LoadRequest,
+    plan: &Plan,
+    reports: &[TaskReport],
+    ratio: FilterRatio,
+) -> Result<Details, LoadFailure> {
+    let mut details = Details::default();
+    if reports.len() != plan.tasks.len() {
+        return Err(LoadFailure::Internal {
+            message: format!("{} task reports for {} tasks", reports.len(), plan.tasks.len()),
+        });
+    }
+    for (task, report) in plan.tasks.iter().zip(reports) {
+        add_task(&mut details, task, report)?;
+    }
+    let counts = details.counts;
+    if ratio.is_exceeded(counts.filtered_rows, counts.sink_rows) {
+        return Err(LoadFailure::Quality {
+            filtered: counts.filtered_rows,
+            loaded: counts.sink_rows,
+            ratio: request.max_filter_ratio.clone(),
+            hint: hint(&details),
+            details: Box::new(details),
+        });
+    }
+    if counts.sink_rows == 0 && !request.allow_empty {
+        return Err(LoadFailure::EmptyLoad { files: counts.file_number, details: Box::new(details) });
+    }
+    Ok(details)
+}
+
+fn add_task(details: &mut Details, task: &PlannedTask, report: &TaskReport) -> Result<(), LoadFailure> {
+    let rows_in_segments: u64 = report.segments.iter().map(|segment| segment.rows).sum();
+    let rows_in_files: u64 = report.files.iter().map(|file| file.loaded).sum();
+    if report.files.len() != task.files.len() || rows_in_segments != rows_in_files {
+        return Err(LoadFailure::LostRows {
+            task: report.task,
+            loaded: rows_in_files,
+            written: rows_in_segments,
+        });
+    }
+    for (file, counted) in task.files.iter().zip(&report.files) {
+        if counted.bytes != file.size
+            || counted.read != counted.loaded + counted.filtered + counted.unselected
+        {
+            return Err(LoadFailure::RowAccounting {
+                file: format!("s3://{}/{}", file.bucket, file.key),
+                announced: counted.read,
+                report: *counted,
+            });
+        }
+        let counts = &mut details.counts;
+        counts.scan_rows += counted.read;
+        counts.scan_bytes += counted.bytes;
+        counts.filtered_rows += counted.filtered;
+        counts.unselected_rows += counted.unselected;
+        counts.sink_rows += counted.loaded;
+        counts.file_number += 1;
+        counts.file_size += file.size;
+        details.files.push(HistoryFile {
+            source: file.source,
+            bucket: file.bucket.clone(),
+            key: file.key.clone(),
+            etag: file.etag.clone(),
+            size: file.size,
+            read: counted.read,
+            loaded: counted.loaded,
+            filtered: counted.filtered,
+            unselected: counted.unselected,
+        });
+    }
+    details.rejected.extend(report.rejected.clone());
+    let room = FIRST_ERRORS - details.first_errors.len();
+    details.first_errors.extend(report.first_errors.iter().take(room).cloned());
+    Ok(())
+}
+
+/// Points at the first bad row, so that a person knows where to look.
+fn hint(details: &Details) -> String {
+    let Some(first) = details.first_errors.first() else { return "look at the source".to_owned() };
+    let FirstError { file, row, column, code } = first;
+    let kept = details.rejected.first().map(|path| format!("; rejected rows: {}", folder_of(path)));
+    format!("the first: {file} row {row}, column {column}: {code}{}", kept.unwrap_or_default())
+}
+
+/// Commits all tasks in one step.
+pub fn commit(
+    table: &mut Table,
+    request: &LoadRequest,
+    folder: &LoadFolder,
+    schema: &Arc<TableSchema>,
+    plan: &Plan,
+    reports: Vec<TaskReport>,
+    details: Details,
+    deadline: Option<SystemTime>,
+) -> Result<Ended, LoadFailure> {
+    let claim = folder.claim();
+    let commit_time = instant(SystemTime::now());
+    let mut record = record(request, claim.attempt(), HistoryOutcome::Loaded, &details);
+    record.request_digest.clone_from(&plan.request_digest);
+    record.times.commit = Some(commit_time.clone());
+    let segments = reports.into_iter().flat_map(|report| report.segments).collect();
+    let load = LoadCommit { segments, schema: Arc::clone(schema), record, deadline };
+    let version = match table.commit_load(claim, load)? {
+        CommitOutcome::Committed { version } => version,
+        CommitOutcome::AlreadyLoaded { version, record } => return Ok(Ended::already(*record, version)),
+    };
+    remove_own_files(table, Some(folder));
+    // A checkpoint only makes the next opening cheaper: the load is committed whatever becomes of it.
+    if let Err(error) = table.checkpoint_if_due() {
+        tracing::warn!(%error, "the checkpoint was not written; the next load tries again");
+    }
+    Ok(Ended {
+        outcome: Outcome::Loaded,
+        failure: None,
+        attempt: claim.attempt(),
+        details,
+        version: Some(version),
+        commit_time: Some(commit_time),
+    })
+}
+
+/// Closes the run of a load that failed for good, before anybody says so (design §4.2).
+pub fn close_if_final(
+    table: &mut Table,
+    request: &LoadRequest,
+    claim: Option<&Claim>,
+    folder: Option<&LoadFolder>,
+    ended: Ended,
+) -> Ended {
+    let Some(failure) = ended.failure.as_ref().filter(|failure| failure.is_final()) else { return ended };
+    let outcome = match failure {
+        LoadFailure::Deadline => HistoryOutcome::TimedOut,
+        _ => HistoryOutcome::Failed,
+    };
+    let mut record = record(request, ended.attempt, outcome, &ended.details);
+    record.error =
+        Some(HistoryFailure { category: failure.category().to_owned(), message: failure.to_string() });
+    match table.close_run(&request.label, request.run, claim, record) {
+        Ok(CloseOutcome::Closed { .. }) => {
+            remove_own_files(table, folder);
+            ended
+        }
+        Ok(CloseOutcome::AlreadyLoaded { version, record }) => Ended::already(*record, version),
+        Ok(CloseOutcome::Superseded) => ended_superseded(ended),
+        Err(error) => Ended { failure: Some(error.into()), outcome: Outcome::Unknown, ..ended },
+    }
+}
+
+/// Another attempt goes on: this one has nothing to say about the outcome.
+fn ended_superseded(ended: Ended) -> Ended {
+    Ended { failure: Some(LoadFailure::Superseded), ..ended }
+}
+
+/// Plans and reports of a load that is over go at once, a failed one's segments as well; what cannot be
+/// removed is left to vacuum.
+fn remove_own_files(table: &mut Table, folder: Option<&LoadFolder>) {
+    let Some(folder) = folder else { return };
+    if let Err(error) = table.remove_own(folder) {
+        tracing::warn!(%error, "files of the load stay behind; they are not visible");
+    }
+}
+
+fn record(request: &LoadRequest, attempt: u32, outcome: HistoryOutcome, details: &Details) -> HistoryRecord {
+    let mut record = HistoryRecord::new(&request.label, request.run, attempt, outcome);
+    let counts = details.counts;
+    record.request_digest = request.digest().unwrap_or_default();
+    record.times.finish = Some(instant(SystemTime::now()));
+    record.counts = HistoryCounts {
+        scan_rows: counts.scan_rows,
+        scan_bytes: counts.scan_bytes,
+        filtered_rows: counts.filtered_rows,
+        unselected_rows: counts.unselected_rows,
+        sink_rows: counts.sink_rows,
+        file_number: counts.file_number,
+        file_size: counts.file_size,
+    };
+    record.files.clone_from(&details.files);
+    record.rejected.clone_from(&details.rejected);
+    record.first_errors = details
+        .first_errors
+        .iter()
+        .map(|error| HistoryRowError {
+            file: error.file.clone(),
+            row: error.row,
+            column: error.column.clone(),
+            code: error.code.clone(),
+        })
+        .collect();
+    record
+}
+
+fn details_of(record: HistoryRecord) -> Details {
+    let counts = record.counts;
+    Details {
+        counts: LoadCounts {
+            scan_rows: counts.scan_rows,
+            scan_bytes: counts.scan_bytes,
+            filtered_rows: counts.filtered_rows,
+            unselected_rows: counts.unselected_rows,
+            sink_rows: counts.sink_rows,
+            file_number: counts.file_number,
+            file_size: counts.file_size,
+        },
+        files: record.files,
+        first_errors: record
+            .first_errors
+            .into_iter()
+            .map(|error| FirstError {
+                file: error.file,
+                row: error.row,
+                column: error.column,
+                code: error.code,
+            })
+            .collect(),
+        rejected: record.rejected,
+    }
+}
+
+fn row_error(error: FirstError) -> RowError {
+    RowError { file: error.file, row: error.row, column: error.column, code: error.code }
+}
+
+fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(folder, _)| folder)
+}
+
+fn instant(time: SystemTime) -> String {
+    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
+}

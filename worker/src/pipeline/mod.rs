@@ -1,0 +1,195 @@
+//! One task from frozen files to durable segments.
+//!
+//! ```text
+//! openers ──▶ work list ──▶ decoders: fetch → decode → convert ──▶ byte queue ──▶ tablet writer
+//! (footers)   (row groups)  (one a thread, the next group fetched ahead)          (route → sort → encode)
+//! ```
+//!
+//! Every stage blocks on the next one's bound, so that memory is the budget whatever the input. The first
+//! failure closes the list and the queue: all threads end, and the task leaves nothing behind.
+
+mod decoder;
+mod files;
+mod memory;
+mod queue;
+mod rejects;
+mod work;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use arrow::array::RecordBatch;
+use longshore_crds::{LoadRequest, OnMissingColumn};
+use longshore_storage::durable::FileSystem;
+use longshore_storage::load::{PlannedTask, TaskReport};
+use longshore_storage::schema::TableSchema;
+use longshore_storage::tablet::{TabletWriter, TaskIdentity, WriterMetrics, WriterOptions};
+use tokio_util::sync::CancellationToken;
+
+use crate::convert::Rules;
+use crate::load::LoadFailure;
+use crate::metrics::StageClock;
+use crate::progress::Progress;
+use crate::source::Store;
+
+pub use memory::MemoryShares;
+pub use rejects::{FIRST_ERRORS, Rejects};
+
+use files::TaskFiles;
+use queue::ByteQueue;
+use work::WorkList;
+
+/// Files opened at once, ahead of the decoders: a footer costs a round trip and no CPU.
+const OPENERS: usize = 4;
+/// Bytes after which a segment is closed and the next begun.
+const TARGET_SEGMENT_BYTES: u64 = 256 << 20;
+/// A run is written as segments at once if they would be at least this large on average.
+const MIN_SEGMENT_BYTES: u64 = 32 << 20;
+
+/// What all tasks of a load share.
+pub struct Job {
+    /// The request.
+    pub request: LoadRequest,
+    /// One store a source.
+    pub stores: Vec<Store>,
+    /// The volume.
+    pub files: Arc<dyn FileSystem>,
+    /// The table's folder.
+    pub root: PathBuf,
+    /// The table's schema.
+    pub schema: Arc<TableSchema>,
+    /// How values are cast.
+    pub rules: Rules,
+    /// Threads that decode.
+    pub threads: usize,
+    /// The budget, shared out.
+    pub memory: MemoryShares,
+    /// Rejected rows of the whole load.
+    pub rejects: Rejects,
+    /// Counters for those who watch.
+    pub progress: Arc<Progress>,
+    /// Counters of the tablet writer.
+    pub writer_metrics: Arc<WriterMetrics>,
+    /// Seconds by stage.
+    pub clock: Arc<StageClock>,
+    /// Stops everything.
+    pub cancel: CancellationToken,
+}
+
+impl Job {
+    fn on_missing(&self) -> OnMissingColumn {
+        self.request.on_missing_column
+    }
+}
+
+/// Runs one task to its report; blocking. The segments it names are durable, the report itself is not yet
+/// written. On failure nothing of this task is left but what `tmp/` holds.
+pub fn run_task(job: &Job, identity: TaskIdentity, task: &PlannedTask) -> Result<TaskReport, LoadFailure> {
+    let number = identity.task;
+    let rejected_path = rejected_path(&identity);
+    let mut writer = TabletWriter::new(
+        Arc::clone(&job.files),
+        job.root.clone(),
+        Arc::clone(&job.schema),
+        identity,
+        writer_options(job),
+        Arc::clone(&job.writer_metrics),
+    )?;
+    job.rejects.begin_task(rejected_path);
+    let files = TaskFiles::new(job, task);
+    let streamed = stream_rows(job, &files, &mut writer);
+    match streamed.and_then(|()| files.reports()) {
+        Ok(reports) => {
+            let segments = writer.finish()?;
+            let written: u64 = segments.iter().map(|segment| segment.rows).sum();
+            let loaded: u64 = reports.iter().map(|file| file.loaded).sum();
+            if written != loaded {
+                return Err(LoadFailure::LostRows { task: number, loaded, written });
+            }
+            Progress::add(&job.progress.rows_written, written);
+            let (rejected, rejected_rows, first_errors) = job.rejects.end_task()?;
+            Ok(TaskReport { task: number, files: reports, segments, rejected, rejected_rows, first_errors })
+        }
+        Err(failure) => {
+            writer.abandon();
+            job.rejects.abandon_task();
+            Err(failure)
+        }
+    }
+}
+
+/// Path of a task's rejected rows, relative to the table's folder.
+fn rejected_path(identity: &TaskIdentity) -> String {
+    let TaskIdentity { label, run, attempt, task, writer } = identity;
+    format!("_longshore/loads/{label}/{run}-{attempt}/rejected-{task:04}-{writer}.parquet")
+}
+
+fn writer_options(job: &Job) -> WriterOptions {
+    WriterOptions {
+        budget_bytes: job.memory.writer,
+        threads: job.threads,
+        target_segment_bytes: TARGET_SEGMENT_BYTES,
+        min_segment_bytes: MIN_SEGMENT_BYTES,
+    }
+}
+
+/// Runs the stages until every row is in the writer or the first failure.
+fn stream_rows(job: &Job, files: &TaskFiles<'_>, writer: &mut TabletWriter) -> Result<(), LoadFailure> {
+    let work = WorkList::new(files.len(), job.threads * 2);
+    let queue = ByteQueue::new(job.memory.queue, job.threads);
+    let failure = FirstFailure::default();
+    let stop = |error| {
+        failure.set(error);
+        work.close();
+        queue.close();
+    };
+    thread::scope(|scope| {
+        for _ in 0..OPENERS.min(files.len()) {
+            scope.spawn(|| files::open_all(files, &work).unwrap_or_else(&stop));
+        }
+        for _ in 0..job.threads {
+            scope.spawn(|| {
+                decoder::decode_all(job, files, &work, &queue).unwrap_or_else(&stop);
+                queue.leave();
+            });
+        }
+        append_all(job, &queue, writer).unwrap_or_else(&stop);
+    });
+    if let Some(error) = failure.take() {
+        return Err(error);
+    }
+    if job.cancel.is_cancelled() { Err(LoadFailure::Cancelled) } else { Ok(()) }
+}
+
+/// The last stage: batches into the tablet writer.
+fn append_all(
+    job: &Job,
+    queue: &ByteQueue<RecordBatch>,
+    writer: &mut TabletWriter,
+) -> Result<(), LoadFailure> {
+    while let Some(batch) = queue.pop() {
+        if job.cancel.is_cancelled() {
+            return Err(LoadFailure::Cancelled);
+        }
+        let start = Instant::now();
+        writer.append(&batch)?;
+        job.clock.append.add(start.elapsed());
+    }
+    Ok(())
+}
+
+/// Keeps the first failure of several threads: the later ones follow from it.
+#[derive(Default)]
+struct FirstFailure(Mutex<Option<LoadFailure>>);
+
+impl FirstFailure {
+    fn set(&self, failure: LoadFailure) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
+    }
+
+    fn take(&self) -> Option<LoadFailure> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}

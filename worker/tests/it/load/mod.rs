@@ -1,0 +1,8 @@
+//! Loads end to end: S3 over HTTP, files on disk, the driver that a pod runs.
+
+mod atomicity;
+mod columns;
+mod identity;
+mod paths;
+mod quality;
+mod types;
