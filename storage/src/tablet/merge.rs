@@ -5,9 +5,9 @@ use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch};
 use arrow::compute::{cast, interleave};
-use arrow::datatypes::{DataType as ArrowType, SchemaRef};
+use arrow::datatypes::{DataType as ArrowType, Int32Type, SchemaRef};
 use arrow::row::{RowConverter, Rows};
 
 use super::TabletError;
@@ -17,6 +17,8 @@ use super::radix;
 use super::sort::prefix;
 use super::spill::{BlockPlace, SpillReader};
 
+/// Most rows that are gathered at a time.
+const WINDOW_ROWS: usize = 1 << 14;
 /// Above so many bits a merge sort of the runs beats the passes of a radix sort.
 const RADIX_BITS: u32 = 33;
 
@@ -118,7 +120,7 @@ impl<'a> Merger<'a> {
         self.plain.iter().map(|plain| !plain).collect()
     }
 
-    /// Gives all rows of a tablet in order, in batches of at most the blocks in hand.
+    /// Gives all rows of a tablet in order, in batches no larger than a block of each run.
     pub(crate) fn merge(
         &self,
         tablet: u16,
@@ -133,8 +135,11 @@ impl<'a> Merger<'a> {
             }
         }
         while !sources.is_empty() {
-            let batch = timed(&self.metrics.merge_nanos, || self.window(&mut sources))?;
-            emit(&batch)?;
+            let parts = timed(&self.metrics.merge_nanos, || cut(&sources));
+            self.window(&sources, &parts, &mut emit)?;
+            for (source, _, end) in parts {
+                sources[source].block.position = end;
+            }
             timed(&self.metrics.merge_nanos, || self.refill(&mut sources))?;
         }
         Ok(())
@@ -173,29 +178,42 @@ impl<'a> Merger<'a> {
         Ok(())
     }
 
-    /// Takes the rows up to the bound from each source, in order.
-    fn window(&self, sources: &mut [Source<'a>]) -> Result<RecordBatch, TabletError> {
-        let parts = cut(sources);
-        let columns = if let [(source, start, end)] = parts[..] {
-            sources[source].block.columns.iter().map(|column| column.slice(start, end - start)).collect()
-        } else {
-            let places = self.order(sources, &parts);
-            let column = |index: usize| {
-                let arrays: Vec<&dyn Array> =
-                    parts.iter().map(|part| sources[part.0].block.columns[index].as_ref()).collect();
-                interleave(&arrays, &places)
-            };
-            (0..self.plain.len()).map(column).collect::<Result<Vec<_>, _>>()?
-        };
-        for (source, _, end) in parts {
-            sources[source].block.position = end;
+    /// Gives the rows of a window in order.
+    fn window(
+        &self,
+        sources: &[Source<'a>],
+        parts: &[Part],
+        emit: &mut impl FnMut(&RecordBatch) -> Result<(), TabletError>,
+    ) -> Result<(), TabletError> {
+        if let &[(source, 0, end)] = parts
+            && end == sources[source].block.rows
+        {
+            // Nothing to merge with: the block goes through as it is.
+            return emit(&self.batch(sources[source].block.columns.clone())?);
         }
+        let places = timed(&self.metrics.merge_nanos, || self.order(sources, parts));
+        for places in places.chunks(WINDOW_ROWS) {
+            let batch = timed(&self.metrics.merge_nanos, || {
+                let column = |index: usize| {
+                    gather(parts.iter().map(|part| &sources[part.0].block.columns[index]), places)
+                };
+                self.batch((0..self.plain.len()).map(column).collect::<Result<_, _>>()?)
+            })?;
+            emit(&batch)?;
+        }
+        Ok(())
+    }
+
+    fn batch(&self, columns: Vec<ArrayRef>) -> Result<RecordBatch, TabletError> {
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
     }
 
     /// Place of each row of the window in the parts, in order.
     fn order(&self, sources: &[Source<'a>], parts: &[Part]) -> Vec<(usize, usize)> {
         let of_part = |(part, &(_, start, end)): (usize, &Part)| (start..end).map(move |row| (part, row));
+        if let [only] = parts {
+            return of_part((0, only)).collect();
+        }
         match self.plan {
             KeyPlan::Numbers(plan) => {
                 let mut keyed: Vec<(u64, u32, u32)> = Vec::new();
@@ -228,6 +246,21 @@ impl<'a> Merger<'a> {
             }
         }
     }
+}
+
+/// The rows at `places` (which array, which row). Dictionaries are one and the same in all arrays.
+fn gather<'a>(
+    arrays: impl Iterator<Item = &'a ArrayRef>,
+    places: &[(usize, usize)],
+) -> Result<ArrayRef, TabletError> {
+    let arrays: Vec<&dyn Array> = arrays.map(|array| array.as_ref()).collect();
+    let dictionaries: Option<Vec<&DictionaryArray<Int32Type>>> =
+        arrays.iter().map(|array| array.as_dictionary_opt::<Int32Type>()).collect();
+    let Some(dictionaries) = dictionaries else { return Ok(interleave(&arrays, places)?) };
+    let keys: Vec<&dyn Array> = dictionaries.iter().map(|array| array.keys() as &dyn Array).collect();
+    let keys = interleave(&keys, places)?.as_primitive::<Int32Type>().clone();
+    let values = dictionaries.first().ok_or(TabletError::DamagedSpill)?.values();
+    Ok(Arc::new(DictionaryArray::try_new(keys, Arc::clone(values))?))
 }
 
 /// Cuts the next window: all rows before the smallest last key of the blocks in hand, and those of that key

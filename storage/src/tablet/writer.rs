@@ -368,7 +368,7 @@ impl TabletWriter {
         for_each(self.options.threads, tablets_of(&spills), |tablet| {
             let merger = Merger::new(&readers, &plan, &self.metrics)?;
             let mut output = TabletOutput::new(&self.segments, &encoding, tablet);
-            merger.merge(tablet, |batch| in_blocks(batch, GATHER_ROWS, |block| output.write(block)))?;
+            merger.merge(tablet, |batch| output.write(batch))?;
             output.close()
         })
     }
@@ -376,16 +376,10 @@ impl TabletWriter {
     fn merge_to_spill(&mut self, plan: &KeyPlan, spills: &[Spill]) -> Result<Spill, TabletError> {
         let merged = self.create_spill()?;
         let readers = self.open_spills(spills)?;
-        let runs = spills.len();
         for_each(self.options.threads, tablets_of(spills), |tablet| {
             let merger = Merger::new(&readers, plan, &self.metrics)?;
             let mut scratch = Vec::new();
-            merger.merge(tablet, |batch| {
-                // A window may hold a block of each run.
-                in_blocks(batch, batch.num_rows().div_ceil(runs).max(1024), |block| {
-                    self.append_spill(&merged, tablet, block, &mut scratch)
-                })
-            })
+            merger.merge(tablet, |batch| self.append_spill(&merged, tablet, batch, &mut scratch))
         })?;
         merged.finish(Merger::new(&readers, plan, &self.metrics)?.codes())
     }
@@ -414,17 +408,6 @@ fn tablets_of(spills: &[Spill]) -> Vec<u16> {
     let mut tablets: Vec<u16> = rows.keys().copied().collect();
     tablets.sort_by_key(|tablet| rows[tablet]);
     tablets
-}
-
-/// Cuts a batch into blocks of at most `rows` rows.
-fn in_blocks(
-    batch: &RecordBatch,
-    rows: usize,
-    mut emit: impl FnMut(&RecordBatch) -> Result<(), TabletError>,
-) -> Result<(), TabletError> {
-    (0..batch.num_rows())
-        .step_by(rows)
-        .try_for_each(|start| emit(&batch.slice(start, rows.min(batch.num_rows() - start))))
 }
 
 /// Does the work of each item, the last first, on so many threads; the first error ends it.
