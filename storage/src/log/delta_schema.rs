@@ -26,9 +26,6 @@ const STATISTICS_COLUMNS: &str = "delta.dataSkippingStatsColumns";
 const CURRENT_TIMESTAMP: &str = "CURRENT_TIMESTAMP";
 const UUID: &str = "uuid()";
 
-/// Columns that carry statistics, at most.
-const MAX_STATISTICS_COLUMNS: usize = 32;
-
 /// The distribution as it stands in a property.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -92,22 +89,8 @@ pub(crate) fn definition(metadata: &Metadata) -> Result<TableDefinition, String>
 
 /// Names of the columns with statistics: sort and distribution columns, then the first others, up to 32.
 fn statistics_columns(definition: &TableDefinition) -> Vec<String> {
-    let hashed: &[String] = match &definition.distribution {
-        Distribution::Hash { columns, .. } => columns,
-        Distribution::Random { .. } => &[],
-    };
-    let wanted = definition.order_by.iter().chain(&definition.key).chain(hashed);
-    let mut names: Vec<&Column> = Vec::new();
-    let all = wanted
-        .filter_map(|name| definition.columns.iter().find(|c| c.name.eq_ignore_ascii_case(name)))
-        .chain(&definition.columns)
-        .filter(|column| !column.data_type.is_nested());
-    for column in all {
-        if names.len() < MAX_STATISTICS_COLUMNS && !names.iter().any(|c| c.name == column.name) {
-            names.push(column);
-        }
-    }
-    names.into_iter().map(|column| quoted(&column.name)).collect()
+    let columns = super::stats::columns(definition);
+    columns.into_iter().map(|column| quoted(&definition.columns[column].name)).collect()
 }
 
 /// A name as it stands in a list of column paths.

@@ -11,34 +11,31 @@ use parquet::data_type::{AsBytes, ByteArray};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::statistics::Statistics;
 
-use crate::schema::TableSchema;
+use crate::schema::{Distribution, TableDefinition, TableSchema};
 use crate::types::{DataType, LARGEINT_PRECISION};
 
 mod read;
 
 pub use read::{Bounds, SegmentStats};
 
-/// Leaves with statistics beside those that the sort key and the distribution name.
-const MAX_LEAVES: usize = 32;
+/// Columns with statistics, at most.
+const MAX_COLUMNS: usize = 32;
 /// Characters of a string in a bound.
 const MAX_CHARACTERS: usize = 32;
 
-/// The columns that have statistics: sort key, distribution, then the first others up to 32 in all.
-/// Nested columns have none.
-pub fn columns(schema: &TableSchema) -> Vec<usize> {
+/// The columns that have statistics, by number: those of sort key, key and distribution, then the others
+/// in their order, up to 32 in all. Nested columns have none.
+pub fn columns(definition: &TableDefinition) -> Vec<usize> {
+    let hashed: &[String] = match &definition.distribution {
+        Distribution::Hash { columns, .. } => columns,
+        Distribution::Random { .. } => &[],
+    };
+    let index = |name: &String| definition.columns.iter().position(|c| c.name.eq_ignore_ascii_case(name));
+    let named = definition.order_by.iter().chain(&definition.key).chain(hashed).filter_map(index);
     let mut chosen: Vec<usize> = Vec::new();
-    let flat = |column: &usize| !schema.columns()[*column].data_type.is_nested();
-    let keys = schema.sort_key().iter().chain(schema.hash_columns()).copied();
-    for column in keys.filter(flat) {
-        if !chosen.contains(&column) {
-            chosen.push(column);
-        }
-    }
-    for column in (0..schema.columns().len()).filter(flat) {
-        if chosen.len() >= MAX_LEAVES {
-            break;
-        }
-        if !chosen.contains(&column) {
+    for column in named.chain(0..definition.columns.len()) {
+        let nested = definition.columns[column].data_type.is_nested();
+        if chosen.len() < MAX_COLUMNS && !nested && !chosen.contains(&column) {
             chosen.push(column);
         }
     }
@@ -59,7 +56,7 @@ pub fn of_segment(schema: &TableSchema, metadata: &ParquetMetaData, has_nan: &[b
         .collect();
     let rows = metadata.file_metadata().num_rows();
     let (mut min, mut max, mut nulls) = (Object::default(), Object::default(), Object::default());
-    for index in columns(schema) {
+    for index in columns(schema.definition()) {
         let column = &schema.columns()[index];
         let Some(leaf) = leaves.get(column.name.as_str()) else { continue };
         let found = Found::of(metadata, *leaf, &column.data_type);
