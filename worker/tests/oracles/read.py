@@ -21,72 +21,66 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 
-def canonical(value, flat_nulls):
-    """A value in a form that does not depend on the engine. `flat_nulls`: NULL lists, maps and structs are
-    empty ones, as ClickHouse has no others."""
-    if isinstance(value, bool) or value is None or isinstance(value, (int, str)):
-        return value
-    if isinstance(value, float):
-        return "nan" if math.isnan(value) else repr(value)
-    if isinstance(value, decimal.Decimal):
-        return format(value.normalize(), "f") if value else "0"
-    if isinstance(value, datetime.datetime):
-        return value.replace(tzinfo=None).isoformat(timespec="microseconds")
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value).hex()
-    if isinstance(value, dict):
-        return {key: canonical(part, flat_nulls) for key, part in sorted(value.items())}
-    if isinstance(value, (list, tuple)):
-        return [canonical(part, flat_nulls) for part in value]
-    raise TypeError(f"{type(value)} {value!r}")
-
-
-def is_map(field):
-    return pa.types.is_map(field.type)
-
-
-def empty_of(data_type, flat_nulls):
-    if not flat_nulls:
-        return None
-    if pa.types.is_map(data_type) or pa.types.is_list(data_type):
-        return []
+def canonical(value, data_type, flat_nulls):
+    """A value of the source's type in a form that does not depend on the engine: maps as sorted pairs, bytes as
+    hex, decimals and times as text. `flat_nulls`: NULL lists, maps and structs are empty ones, as ClickHouse
+    has no others."""
+    if pa.types.is_map(data_type):
+        if value is None:
+            return [] if flat_nulls else None
+        pairs = value.items() if isinstance(value, dict) else map(pair, value)
+        types = (data_type.key_type, data_type.item_type)
+        return sorted([canonical(part, kind, flat_nulls) for part, kind in zip(entry, types)] for entry in pairs)
+    if pa.types.is_list(data_type):
+        if value is None:
+            return [] if flat_nulls else None
+        return [canonical(part, data_type.value_type, flat_nulls) for part in value]
     if pa.types.is_struct(data_type):
-        return {field.name: empty_of(field.type, flat_nulls) for field in data_type}
-    return None
-
-
-def rows(table, schema, flat_nulls=False):
-    """Rows by id, canonical; columns by the source's schema, maps as sorted pairs, binary as hex."""
-    result = {}
-    columns = {field.name: table.column(field.name).to_pylist() for field in schema}
-    for place, identity in enumerate(columns["id"]):
-        row = {}
-        for field in schema:
-            value = columns[field.name][place]
-            if value is None:
-                value = empty_of(field.type, flat_nulls)
-            if is_map(field) and value is not None:
-                pairs = value.items() if isinstance(value, dict) else map(pair, value)
-                value = sorted(([key, part] for key, part in pairs), key=lambda entry: str(entry[0]))
-            if pa.types.is_struct(field.type) and isinstance(value, (list, tuple)):
-                value = dict(zip([part.name for part in field.type], value))
-            if pa.types.is_binary(field.type) and isinstance(value, str):
-                value = value.encode("utf-8", "surrogateescape")
-            if pa.types.is_string(field.type) and isinstance(value, bytes):
-                value = value.decode()
-            if pa.types.is_boolean(field.type) and isinstance(value, int):
-                value = bool(value)
-            row[field.name] = canonical(value, flat_nulls)
-        if identity in result:
-            sys.exit(f"id {identity} is there twice")
-        result[int(identity)] = row
-    return result
+        if value is None and not flat_nulls:
+            return None
+        if isinstance(value, (list, tuple)):
+            value = dict(zip([part.name for part in data_type], value))
+        return {part.name: canonical((value or {}).get(part.name), part.type, flat_nulls) for part in data_type}
+    return scalar(value, data_type)
 
 
 def pair(entry):
     return (entry["key"], entry["value"]) if isinstance(entry, dict) else entry
+
+
+def scalar(value, data_type):
+    if value is None:
+        return None
+    if pa.types.is_boolean(data_type):
+        return bool(value)
+    if pa.types.is_integer(data_type):
+        return int(value)
+    if pa.types.is_floating(data_type):
+        return "nan" if math.isnan(value) else repr(float(value))
+    if pa.types.is_decimal(data_type):
+        return format(decimal.Decimal(value).normalize(), "f") if value else "0"
+    if pa.types.is_timestamp(data_type):
+        return value.replace(tzinfo=None).isoformat(timespec="microseconds")
+    if pa.types.is_date(data_type):
+        return value.isoformat()[:10]
+    if pa.types.is_binary(data_type):
+        return (value.encode() if isinstance(value, str) else bytes(value)).hex()
+    if pa.types.is_string(data_type):
+        return value if isinstance(value, str) else bytes(value).decode()
+    raise TypeError(f"{data_type}: {value!r}")
+
+
+def rows(table, schema, flat_nulls=False):
+    """Rows by id, canonical."""
+    result = {}
+    columns = {field.name: table.column(field.name).to_pylist() for field in schema}
+    for place, identity in enumerate(columns["id"]):
+        if int(identity) in result:
+            sys.exit(f"id {identity} is there twice")
+        result[int(identity)] = {
+            field.name: canonical(columns[field.name][place], field.type, flat_nulls) for field in schema
+        }
+    return result
 
 
 def log_bounds(table_dir):
@@ -212,7 +206,10 @@ class ClickHouse:
         import chdb
 
         self.chdb = chdb
-        self.table = f"deltaLakeLocal('{os.path.abspath(table_dir)}')"
+        # It reads only what lies below the working directory, and only by an absolute path.
+        table = os.path.realpath(table_dir)
+        os.chdir(os.path.dirname(table))
+        self.table = f"deltaLakeLocal('{table}')"
 
     def query(self, sql):
         settings = "SETTINGS output_format_arrow_string_as_string = 0, session_timezone = 'UTC'"
