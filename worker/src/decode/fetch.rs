@@ -6,7 +6,7 @@ use bytes::Bytes;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Neighbours are fetched together if at most so many bytes lie between them.
+/// Chunks that are read once are fetched together if at most so many bytes lie between them.
 pub(super) const MAX_GAP: u64 = 256 * 1024;
 /// No fetch is longer.
 pub(super) const MAX_FETCH: u64 = 8 * 1024 * 1024;
@@ -67,9 +67,10 @@ impl Fetch {
     }
 }
 
-/// Few ranges that cover all of `wanted`: long ones are cut, neighbours joined.
-pub(super) fn fetch_ranges(wanted: impl IntoIterator<Item = Range<u64>>) -> Vec<Range<u64>> {
-    coalesce(wanted.into_iter().flat_map(cut), MAX_GAP, MAX_FETCH)
+/// Few ranges that cover all of `wanted`: long ones are cut, and joined with neighbours at most `max_gap`
+/// bytes away.
+pub(super) fn fetch_ranges(wanted: impl IntoIterator<Item = Range<u64>>, max_gap: u64) -> Vec<Range<u64>> {
+    coalesce(wanted.into_iter().flat_map(cut), max_gap, MAX_FETCH)
 }
 
 /// Equal pieces of at most [`MAX_FETCH`].
@@ -102,7 +103,7 @@ mod tests {
                     start..end
                 })
                 .collect();
-            let fetches = fetch_ranges(wanted.clone());
+            let fetches = fetch_ranges(wanted.clone(), MAX_GAP);
             for fetch in &fetches {
                 prop_assert!(!fetch.is_empty() && fetch.end - fetch.start <= MAX_FETCH);
             }

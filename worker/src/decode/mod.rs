@@ -10,9 +10,10 @@
 //! 2. *windows*: each chunk has two windows of 64 KiB to 8 MiB, one in use and one on its way;
 //! 3. *slices*: for wide files whose pages together exceed the budget. Columns are decoded one after the
 //!    other, for one (small) batch at a time, and each begins again at the page where the batch begins: a
-//!    page is fetched and decompressed as often as batches touch it, and a column with lists or several
-//!    leaves is read from its beginning for every batch. A 2,000-column file so fits in 64 MiB. A reader that finds larger pages than
-//!    usual writers make goes on in slices by itself.
+//!    page is fetched and decompressed as often as batches touch it, a dictionary once a batch, and a
+//!    column with lists or several leaves is read from its beginning for every batch. A 2,000-column file
+//!    fits in 64 MiB so. A reader that meets larger pages than usual writers make goes on in slices by
+//!    itself.
 //!
 //! What does not fit even so (one column's dictionary with its largest page in 5/8 of the budget) fails
 //! with [`DecodeError::MemoryBudgetTooSmall`]: before any row is given if the dictionary or the first page

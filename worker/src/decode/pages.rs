@@ -30,6 +30,8 @@ pub(super) struct Position {
     pub offset: u64,
     /// Row of the row group.
     pub row: u64,
+    /// Bytes of that page in the file; 0 as long as they are not known.
+    pub page: u64,
 }
 
 /// Where the last page given out begins: read by whoever may have to begin again there.
@@ -53,7 +55,8 @@ impl Bookmark {
         if header.kind == PageKind::Dictionary {
             position.dictionary = offset..offset + header.length + header.compressed;
         } else {
-            (position.offset, position.row) = (offset, row);
+            let page = header.length + header.compressed;
+            (position.offset, position.row, position.page) = (offset, row, page);
         }
     }
 }

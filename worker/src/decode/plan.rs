@@ -216,7 +216,7 @@ impl LeafPlan {
     /// The beginning of the chunk.
     pub fn beginning(&self) -> Position {
         let start = self.range.start;
-        Position { dictionary: start..start, offset: start, row: 0 }
+        Position { dictionary: start..start, offset: start, row: 0, page: 0 }
     }
 
     /// What has to be read from a place on: the dictionary, if it lies before, and the pages.

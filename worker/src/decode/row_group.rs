@@ -2,7 +2,7 @@
 
 use super::column::ColumnDecoder;
 use super::error::DecodeError;
-use super::fetch::{Fetch, fetch_ranges};
+use super::fetch::{Fetch, MAX_GAP, fetch_ranges};
 use super::layout::{ChunkNeed, Layout, choose_layout};
 use super::memory::PageMemory;
 use super::pages::{Bookmark, Position};
@@ -45,7 +45,7 @@ impl RowGroupReader {
         let ranges: Vec<Range<u64>> = leaf_ranges(&plan);
         let needs: Vec<ChunkNeed> =
             plan.columns.iter().flat_map(|column| column.leaves.iter().map(|leaf| leaf.need)).collect();
-        let fetches = fetch_ranges(ranges);
+        let fetches = fetch_ranges(ranges, MAX_GAP);
         let whole = fetches.iter().map(|range| range.end - range.start).sum();
         let mode = match choose_layout(&needs, whole, plan.budget) {
             Layout::Whole { pages } => {

@@ -13,6 +13,9 @@ use parquet::basic::Type;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Parts of chunks are fetched together if at most so many bytes lie between them: every batch pays for
+/// the gaps again.
+const MAX_GAP: u64 = 32 * 1024;
 /// A batch is at least so long, however wide its rows are.
 const MIN_BATCH_ROWS: u64 = 64;
 
@@ -90,9 +93,7 @@ impl SliceReader {
         let cap = self.budget.fetches / column.leaves.len().max(1) as u64;
         let mut ranges = Vec::new();
         for (leaf, position) in column.leaves.iter().zip(&self.positions[number]) {
-            let rows = u128::from(row + take - position.row.min(row));
-            let share = u128::from(leaf.need.compressed) * rows / u128::from(plan.rows.max(1));
-            let mut left = (share as u64).saturating_add(self.budget.window).min(cap);
+            let mut left = self.first_bytes(plan, leaf, position, row + take).min(cap);
             for segment in leaf.segments(position) {
                 let end = segment.end.min(segment.start + left);
                 left -= end - segment.start;
@@ -105,6 +106,19 @@ impl SliceReader {
             }
         }
         ranges
+    }
+
+    /// Bytes from a place of a leaf on in which its rows up to `end` lie, probably.
+    fn first_bytes(&self, plan: &GroupPlan, leaf: &LeafPlan, position: &Position, end: u64) -> u64 {
+        let rows = u128::from(end - position.row.min(end));
+        let share = u128::from(leaf.need.compressed) * rows / u128::from(plan.rows.max(1));
+        // The last row lies somewhere in a page, which has to be there to its end.
+        let page = match position.page {
+            0 => self.budget.window,
+            known => known + known / 2,
+        };
+        let dictionary = position.dictionary.end - position.dictionary.start;
+        (share as u64).saturating_add(page).saturating_add(dictionary)
     }
 
     fn decode(
@@ -146,7 +160,7 @@ impl SliceReader {
 
 /// Fetches over gaps only as far as the gaps do not exceed the budget.
 fn fetch_within(ranges: &[Range<u64>], budget: u64) -> Vec<Range<u64>> {
-    let joined = fetch_ranges(ranges.iter().cloned());
+    let joined = fetch_ranges(ranges.iter().cloned(), MAX_GAP);
     let total: u64 = joined.iter().map(|range| range.end - range.start).sum();
     if total <= budget { joined } else { ranges.to_vec() }
 }

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod crash;
+mod decode;
 mod load;
 mod oracles;
 mod refused;

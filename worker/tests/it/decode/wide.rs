@@ -70,6 +70,7 @@ fn slices_begin_again_at_the_page_of_the_batch() {
         assert!(object.take_peak() <= 2 * MIB as u64);
         let fetched: u64 = object.take_fetches().iter().map(|range| range.end - range.start).sum();
         let bytes = file.column_bytes(0, &flat);
-        assert!(fetched < 8 * bytes, "{fetched} bytes fetched of {bytes}");
+        // A dictionary of many values is read again for every batch: no bound holds with it.
+        assert!(dictionary || fetched < 4 * bytes, "{fetched} bytes fetched of {bytes}");
     }
 }
