@@ -2,6 +2,7 @@
 
 use super::error::{DecodeError, Place, shielded};
 use super::pages::Pages;
+use super::plan::{ColumnPlan, GroupPlan};
 use super::windows::Fault;
 use arrow::array::ArrayRef;
 use arrow::datatypes::Fields;
@@ -10,7 +11,6 @@ use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::column::page::{PageIterator, PageReader};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
-use parquet::schema::types::SchemaDescriptor;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows that are passed over, then rows that are read.
@@ -28,30 +28,31 @@ pub(super) struct ColumnDecoder {
 }
 
 impl ColumnDecoder {
-    /// Decodes the column of `descriptor`, whose leaves have these pages, as the types in `hint`, in
-    /// arrays of `batch_rows`; only the rows of `slice` if there is one.
+    /// Decodes a column of the row group `group`, whose leaves have these pages, in arrays of
+    /// `batch_rows`; only the rows of `slice` if there is one.
     pub fn new(
-        metadata: Arc<ParquetMetaData>,
-        descriptor: &SchemaDescriptor,
-        hint: &Fields,
+        group: &GroupPlan,
+        column: &ColumnPlan,
         pages: Vec<Pages>,
         batch_rows: usize,
         slice: Option<Slice>,
-        place: Place,
         fault: Fault,
     ) -> Result<Self, DecodeError> {
+        let place = column.place.clone();
+        let hint = Fields::from(vec![Arc::clone(&column.field)]);
         let selection = slice.map(|slice| {
             RowSelection::from(vec![RowSelector::skip(slice.skip), RowSelector::select(slice.take)])
         });
-        let group = ColumnOfGroup {
-            rows: usize::try_from(metadata.row_group(place.row_group).num_rows()).unwrap_or(0),
+        let chunks = ColumnOfGroup {
+            rows: usize::try_from(group.rows).unwrap_or(usize::MAX),
             row_group: place.row_group,
-            metadata,
+            metadata: Arc::clone(&group.metadata),
             pages: Mutex::new(pages.into_iter().map(Some).collect()),
         };
         let made = shielded(|| {
-            let levels = parquet_to_arrow_field_levels(descriptor, ProjectionMask::all(), Some(hint))?;
-            ParquetRecordBatchReader::try_new_with_row_groups(&levels, &group, batch_rows, selection)
+            let levels =
+                parquet_to_arrow_field_levels(&column.descriptor, ProjectionMask::all(), Some(&hint))?;
+            ParquetRecordBatchReader::try_new_with_row_groups(&levels, &chunks, batch_rows, selection)
         })
         .map_err(|reason| place.corrupt(reason))?;
         let reader = made.map_err(|error| refused(&place, &fault, &error.to_string()))?;

@@ -10,7 +10,7 @@ use super::pages::{Bookmark, ChunkFacts, Pages, Position};
 use super::schema::FileColumn;
 use super::windows::{ChunkBytes, Fault, Windows};
 use crate::source::ReadObject;
-use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use parquet::basic::{Compression, Encoding};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::schema::types::SchemaDescriptor;
@@ -197,17 +197,8 @@ impl ColumnPlan {
                 bookmark,
             ));
         }
-        let hint = Fields::from(vec![Arc::clone(&self.field)]);
-        let decoder = ColumnDecoder::new(
-            Arc::clone(&group.metadata),
-            &self.descriptor,
-            &hint,
-            pages,
-            slice.map_or(group.batch_rows, |slice| slice.take),
-            slice,
-            self.place.clone(),
-            fault,
-        )?;
+        let batch_rows = slice.map_or(group.batch_rows, |slice| slice.take);
+        let decoder = ColumnDecoder::new(group, self, pages, batch_rows, slice, fault)?;
         Ok((decoder, bookmarks))
     }
 }
@@ -221,14 +212,16 @@ impl LeafPlan {
 
     /// What has to be read from a place on: the dictionary, if it lies before, and the pages.
     pub fn segments(&self, position: &Position) -> Vec<Range<u64>> {
-        let data = position.offset..self.range.end;
-        if position.dictionary.is_empty() || position.dictionary.end > position.offset {
-            return vec![data];
+        let mut segments = Vec::with_capacity(2);
+        let mut start = position.offset;
+        let dictionary = &position.dictionary;
+        if !dictionary.is_empty() && dictionary.end == position.offset {
+            start = dictionary.start;
+        } else if !dictionary.is_empty() && dictionary.end < position.offset {
+            segments.push(dictionary.clone());
         }
-        if position.dictionary.end == position.offset {
-            return vec![position.dictionary.start..self.range.end];
-        }
-        vec![position.dictionary.clone(), data]
+        segments.push(start..self.range.end);
+        segments
     }
 }
 

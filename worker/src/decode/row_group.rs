@@ -74,20 +74,14 @@ impl RowGroupReader {
         let take = left.min(self.plan.batch_rows as u64) as usize;
         let arrays = match &mut self.mode {
             Mode::Ended => return Ok(None),
+            Mode::Slices(slices) => slices.next_arrays(&self.plan, self.row)?,
             Mode::SideBySide(columns) => {
                 let before = columns.positions();
                 match columns.next_arrays(&self.plan, self.row, take) {
-                    Err(DecodeError::MemoryBudgetTooSmall { .. }) => {
-                        // Larger pages than guessed: go on column by column, from this batch on.
-                        let mut slices = SliceReader::new(&self.plan, before);
-                        let arrays = slices.next_arrays(&self.plan, self.row)?;
-                        self.mode = Mode::Slices(slices);
-                        arrays
-                    }
+                    Err(DecodeError::MemoryBudgetTooSmall { .. }) => self.next_arrays_in_slices(before)?,
                     arrays => arrays?,
                 }
             }
-            Mode::Slices(slices) => slices.next_arrays(&self.plan, self.row)?,
         };
         let rows = arrays.first().map_or(take, |array| array.len());
         if rows == 0 {
@@ -98,6 +92,16 @@ impl RowGroupReader {
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
             .map(Some)
             .map_err(|error| self.plan.place.corrupt(error.to_string()))
+    }
+
+    /// Pages are larger than guessed: goes on column by column, from this batch on.
+    fn next_arrays_in_slices(&mut self, positions: Vec<Vec<Position>>) -> Result<Vec<ArrayRef>, DecodeError> {
+        // What the columns side by side hold is released first.
+        self.mode = Mode::Ended;
+        let mut slices = SliceReader::new(&self.plan, positions);
+        let arrays = slices.next_arrays(&self.plan, self.row)?;
+        self.mode = Mode::Slices(slices);
+        Ok(arrays)
     }
 }
 

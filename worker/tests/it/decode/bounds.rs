@@ -127,7 +127,7 @@ fn a_dictionary_above_the_budget_fails_before_any_row() {
         .set_dictionary_page_size_limit(100 * MIB)
         .set_data_page_row_count_limit(1000);
     let object = FakeObject::new(arrow_file(&[batch], properties));
-    let file = ParquetFile::open(object.clone()).unwrap();
+    let file = ParquetFile::open(object).unwrap();
     for budget in [100_000, 2 * MIB] {
         let error = match file.read(0, &[0], &within(budget)) {
             Ok(mut reader) => reader.next().unwrap().unwrap_err(),

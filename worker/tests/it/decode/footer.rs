@@ -94,7 +94,8 @@ fn the_footer_takes_one_fetch_or_two_if_it_is_long() {
     let bytes = arrow_file(&[numbers(1_000_000)], WriterProperties::builder());
     let object = FakeObject::new(bytes.clone());
     ParquetFile::open(object.clone()).unwrap();
-    assert_eq!(object.take_fetches(), [bytes.len() as u64 - 64 * 1024..bytes.len() as u64]);
+    let (size, fetches) = (bytes.len() as u64, object.take_fetches());
+    assert!(fetches.len() == 1 && fetches[0] == (size - 64 * 1024..size), "{fetches:?}");
 
     let columns = (0..3000).map(|i| (format!("column_{i}"), Arc::new(Int32Array::from(vec![i])) as ArrayRef));
     let wide = arrow_file(&[RecordBatch::try_from_iter(columns).unwrap()], WriterProperties::builder());
