@@ -234,7 +234,10 @@ pub(crate) fn write_record(
     let bytes = serde_json::to_vec(record)
         .map_err(|e| HistoryError::Damaged { path: path.clone(), what: e.to_string() })?;
     make_dirs(files, &folder)?;
-    if !put_new(files, &folder, &name, &bytes)? {
+    // Only a lost reply can make our own name look taken.
+    if !put_new(files, &folder, &name, &bytes)?
+        && read_all(files, &path).map_err(|e| VolumeError::new("read", &path, e))? != bytes
+    {
         let what = "a name that only this process uses is taken".to_owned();
         return Err(HistoryError::Damaged { path, what });
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::actions::{Format, Metadata};
+use super::stats;
 use crate::schema::{Column, Compression, DefaultValue, Distribution, TableDefinition};
 use crate::types::{DataType, LARGEINT_PRECISION};
 
@@ -87,9 +88,9 @@ pub(crate) fn definition(metadata: &Metadata) -> Result<TableDefinition, String>
     })
 }
 
-/// Names of the columns with statistics: sort and distribution columns, then the first others, up to 32.
+/// Names of the columns that have statistics.
 fn statistics_columns(definition: &TableDefinition) -> Vec<String> {
-    let columns = super::stats::columns(definition);
+    let columns = stats::columns(definition);
     columns.into_iter().map(|column| quoted(&definition.columns[column].name)).collect()
 }
 
@@ -228,4 +229,83 @@ fn compression(name: &str) -> Result<Compression, String> {
         .into_iter()
         .find(|known| compression_name(*known) == name)
         .ok_or_else(|| format!("the compression {name} is not known"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wide() -> TableDefinition {
+        let types = [
+            "BOOLEAN",
+            "TINYINT",
+            "SMALLINT",
+            "INT",
+            "BIGINT",
+            "LARGEINT",
+            "FLOAT",
+            "DOUBLE",
+            "DECIMAL(10,2)",
+            "DATE",
+            "DATETIME",
+            "CHAR(3)",
+            "VARCHAR(20)",
+            "STRING",
+            "VARBINARY(7)",
+            "VARBINARY",
+            "JSON",
+            "ARRAY<INT>",
+            "MAP<STRING,DECIMAL(5,1)>",
+            "STRUCT<a INT,b ARRAY<DATETIME>>",
+        ];
+        let column = |(index, text): (usize, &&str)| Column {
+            name: format!("c{index}"),
+            data_type: DataType::parse(text).unwrap(),
+            nullable: index % 2 == 0,
+            default: match index {
+                3 => Some(DefaultValue::Literal("7".to_owned())),
+                10 => Some(DefaultValue::CurrentTimestamp),
+                13 => Some(DefaultValue::Uuid),
+                _ => None,
+            },
+        };
+        TableDefinition {
+            columns: types.iter().enumerate().map(column).collect(),
+            key: vec!["c3".to_owned()],
+            order_by: vec!["c4".to_owned(), "c3".to_owned()],
+            distribution: Distribution::Hash { columns: vec!["c13".to_owned()], buckets: 8 },
+            compression: Compression::Lz4,
+        }
+    }
+
+    #[test]
+    fn every_type_and_property_comes_back() {
+        let mut wide = wide();
+        assert_eq!(definition(&metadata(&wide, "id".to_owned(), 1, 0)).unwrap(), wide);
+        wide.distribution = Distribution::Random { buckets: 2 };
+        wide.compression = Compression::None;
+        assert_eq!(definition(&metadata(&wide, "id".to_owned(), 1, 0)).unwrap(), wide);
+    }
+
+    #[test]
+    fn a_column_that_another_engine_made_or_changed_is_named() {
+        let good = metadata(&wide(), "id".to_owned(), 1, 0);
+        let changed = |from: &str, to: &str| {
+            let schema_string = good.schema_string.replacen(from, to, 1);
+            assert_ne!(schema_string, good.schema_string);
+            definition(&Metadata { schema_string, ..good.clone() }).unwrap_err()
+        };
+        assert!(changed("longshore.type", "other").contains("column c0 has no longshore.type"));
+        let retyped = changed(r#""type":"boolean""#, r#""type":"long""#);
+        assert!(retyped.contains("column c0 is declared BOOLEAN but has the Delta type"), "{retyped}");
+        assert!(changed("uuid()", "random()").contains("column c13 has the unknown default random()"));
+    }
+
+    #[test]
+    fn statistics_are_named_for_other_writers() {
+        let metadata = metadata(&wide(), "id".to_owned(), 1, 0);
+        let named = &metadata.configuration[STATISTICS_COLUMNS];
+        assert!(named.starts_with("c4,c3,c13,c0,c1"), "{named}");
+        assert_eq!(quoted("a b"), "`a b`");
+    }
 }

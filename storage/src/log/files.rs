@@ -127,10 +127,11 @@ pub(crate) fn add_of(segment: &Segment, label: &str) -> Add {
 
 /// The segment that an `add` names. A file of another engine has no tablet.
 pub(crate) fn segment_of(add: Add) -> Segment {
-    let tag = |name: &str| add.tags.as_ref().and_then(|tags| tags.get(name)).and_then(Option::as_ref);
-    let stats = add.stats.clone().unwrap_or_default();
+    let mut tags = add.tags.unwrap_or_default();
+    let mut tag = |name: &str| tags.remove(name).flatten();
+    let stats = add.stats.unwrap_or_default();
     Segment {
-        partition: tag(PARTITION_TAG).cloned().unwrap_or_default(),
+        partition: tag(PARTITION_TAG).unwrap_or_default(),
         bucket: tag(BUCKET_TAG).and_then(|text| text.parse().ok()).unwrap_or(Segment::NO_BUCKET),
         rows: rows_of(&stats),
         bytes: add.size.cast_unsigned(),

@@ -79,11 +79,10 @@ impl LogFolder {
         Self { files, path, sync_failed: Arc::new(AtomicBool::new(false)), name_wait: NAME_WAIT }
     }
 
-    /// The same with another patience, for tests.
+    /// The same with another patience.
     #[cfg(test)]
-    pub(crate) fn with_name_wait(mut self, name_wait: Duration) -> Self {
-        self.name_wait = name_wait;
-        self
+    pub(crate) fn with_name_wait(self, name_wait: Duration) -> Self {
+        Self { name_wait, ..self }
     }
 
     pub(crate) fn files(&self) -> &dyn FileSystem {

@@ -316,3 +316,80 @@ fn resolve(root: &Path, state: &State) -> Result<Arc<TableSchema>, TableError> {
     let definition = delta_schema::definition(metadata).map_err(|what| damaged(&what))?;
     Ok(Arc::new(TableSchema::new(definition)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::durable::Posix;
+    use crate::schema::{Column, Compression, Distribution, TableDefinition};
+    use crate::table::Table;
+    use crate::types::DataType;
+
+    /// A table at version 3.
+    fn table(root: &Path) {
+        let column =
+            Column { name: "a".to_owned(), data_type: DataType::Int, nullable: true, default: None };
+        let definition = TableDefinition {
+            columns: vec![column],
+            key: Vec::new(),
+            order_by: Vec::new(),
+            distribution: Distribution::Random { buckets: 1 },
+            compression: Compression::Zstd,
+        };
+        let mut table = Table::create(Arc::new(Posix), root, &definition).unwrap();
+        for label in ["x", "y", "z"] {
+            table.claim(label, 1).unwrap();
+        }
+    }
+
+    fn log(root: &Path, patience: u64) -> LogFolder {
+        LogFolder::new(Arc::new(Posix), root).with_name_wait(Duration::from_millis(patience))
+    }
+
+    #[test]
+    fn a_missing_version_is_damage_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        table(folder.path());
+        let log = log(folder.path(), 20);
+        fs::remove_file(log.commit_path(2)).unwrap();
+        let error = Head::open(log.clone(), folder.path()).unwrap_err();
+        assert_eq!(error.category(), "DamagedLog");
+        assert!(error.to_string().contains("version 2 is missing, the newest is 3"), "{error}");
+
+        fs::remove_file(log.commit_path(0)).unwrap();
+        let error = Head::open(log, folder.path()).unwrap_err();
+        assert!(error.to_string().contains("version 0 is missing"), "{error}");
+    }
+
+    #[test]
+    fn a_version_that_is_seen_late_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        table(folder.path());
+        let log = log(folder.path(), 60_000);
+        let (path, hidden) = (log.commit_path(2), folder.path().join("hidden"));
+        fs::rename(&path, &hidden).unwrap();
+        let opened = std::thread::scope(|scope| {
+            let opening = scope.spawn(|| Head::open(log, folder.path()).map(|head| head.version()));
+            std::thread::yield_now();
+            fs::rename(&hidden, &path).unwrap();
+            opening.join().unwrap()
+        });
+        assert_eq!(opened.unwrap(), 3);
+    }
+
+    #[test]
+    fn a_name_that_is_taken_and_not_to_be_seen_is_an_unknown_outcome() {
+        let folder = tempfile::tempdir().unwrap();
+        table(folder.path());
+        let mut head = Head::open(log(folder.path(), 20), folder.path()).unwrap();
+        // A link to nothing: the name exists and does not open.
+        std::os::unix::fs::symlink("nowhere", head.log().commit_path(4)).unwrap();
+        let info = super::super::actions::CommitInfo::default();
+        let commit = Arc::new(Commit::new(&info, Vec::new()).unwrap());
+        let decide = |_: &Head| Ok::<_, CommitError>(Decision::<()>::Commit(Arc::clone(&commit)));
+        let error = head.commit_over(decide).err().unwrap();
+        assert!(matches!(error, CommitError::OutcomeUnknown { version: 4, .. }), "{error}");
+    }
+}

@@ -82,7 +82,7 @@ mod tests {
         }
 
         fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-            let offset = usize::try_from(offset).unwrap();
+            let offset = usize::try_from(offset).map_err(io::Error::other)?;
             buffer.copy_from_slice(&self.0[offset..offset + buffer.len()]);
             Ok(())
         }

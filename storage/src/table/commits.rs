@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::label::{loaded, newest_claim};
 use super::{Claim, CommitError, Table, TableError};
 use crate::durable::discard;
-use crate::history::{self, HistoryRecord, RecordReference};
+use crate::history::{self, HistoryCounts, HistoryRecord, RecordReference};
 use crate::load::Segment;
 use crate::log::actions::{Action, Add, CommitInfo, LongshoreInfo, Txn};
 use crate::log::claim::{CLOSED, check_label, claim_id, load_id};
@@ -70,38 +70,31 @@ impl Table {
     /// Commits the rows of a load: all of them, once, and only while the claim is the newest of its label.
     /// The record is durable before. Anything that others commit meanwhile is rebased over.
     pub fn commit_load(&mut self, claim: &Claim, load: LoadCommit) -> Result<CommitOutcome, CommitError> {
+        let LoadCommit { segments, schema, record, deadline } = load;
         self.head.refresh()?;
         // What is lost already needs no record.
-        if let Some(outcome) = may_commit(&self.head, claim, &load.schema, load.deadline)? {
+        if let Some(outcome) = may_commit(&self.head, claim, &schema, deadline)? {
             return Ok(outcome);
         }
-        let reference = self.write_record(load.record.clone())?;
-        let ended = self.put_load(claim, &load, &reference);
-        if is_certainly_unnamed(&ended, |outcome| !matches!(outcome, CommitOutcome::Committed { .. })) {
-            discard(self.files.as_ref(), &self.root().join(&reference.path));
-        }
-        ended
-    }
-
-    fn put_load(
-        &mut self,
-        claim: &Claim,
-        load: &LoadCommit,
-        reference: &RecordReference,
-    ) -> Result<CommitOutcome, CommitError> {
-        let info = load_info(claim, load, reference);
-        let adds = load.segments.iter().map(|segment| add_of(segment, claim.label())).collect();
+        let counts = record.counts;
+        let reference = self.write_record(record)?;
+        let info = load_info(claim, &segments, counts, &reference);
+        let adds = segments.iter().map(|segment| add_of(segment, claim.label())).collect();
         let commit = Arc::new(commit(&info, (load_id(claim.label()), claim.number()), adds)?);
         let ended = self.head.commit_over(|head| -> Result<_, CommitError> {
-            Ok(match may_commit(head, claim, &load.schema, load.deadline)? {
+            Ok(match may_commit(head, claim, &schema, deadline)? {
                 Some(outcome) => Decision::Stop(outcome),
                 None => Decision::Commit(Arc::clone(&commit)),
             })
-        })?;
-        Ok(match ended {
+        });
+        let ended = ended.map(|ended| match ended {
             Ended::Committed(version) => CommitOutcome::Committed { version },
             Ended::Decided(outcome) => outcome,
-        })
+        });
+        if is_certainly_unnamed(&ended, |outcome| matches!(outcome, CommitOutcome::AlreadyLoaded { .. })) {
+            discard(self.files.as_ref(), &self.root().join(&reference.path));
+        }
+        ended
     }
 
     /// Closes a run: no attempt of it can claim or commit afterwards. `only_if_newest`: only while this claim
@@ -139,14 +132,14 @@ impl Table {
             })
         });
         let ended = ended.map(|ended| match ended {
-            Ended::Committed(version) => (true, CloseOutcome::Closed { version }),
-            Ended::Decided(outcome) => (false, outcome),
+            Ended::Committed(version) => CloseOutcome::Closed { version },
+            Ended::Decided(outcome) => outcome,
         });
         // In a run that is found closed, the closing commit may be our own after a doubt: its record stays.
-        if is_certainly_unnamed(&ended, |(_, outcome)| !matches!(outcome, CloseOutcome::Closed { .. })) {
+        if is_certainly_unnamed(&ended, |outcome| !matches!(outcome, CloseOutcome::Closed { .. })) {
             discard(self.files.as_ref(), &self.root().join(&reference.path));
         }
-        ended.map(|(_, outcome)| outcome)
+        ended
     }
 
     fn write_record(&self, mut record: HistoryRecord) -> Result<RecordReference, CommitError> {
@@ -238,8 +231,12 @@ fn is_certainly_unnamed<T>(ended: &Result<T, CommitError>, not_ours: impl Fn(&T)
     }
 }
 
-fn load_info(claim: &Claim, load: &LoadCommit, reference: &RecordReference) -> CommitInfo {
-    let counts = load.record.counts;
+fn load_info(
+    claim: &Claim,
+    segments: &[Segment],
+    counts: HistoryCounts,
+    reference: &RecordReference,
+) -> CommitInfo {
     let text = |value: u64| serde_json::Value::String(value.to_string());
     CommitInfo {
         operation_parameters: BTreeMap::from([
@@ -249,9 +246,9 @@ fn load_info(claim: &Claim, load: &LoadCommit, reference: &RecordReference) -> C
             ("mode".to_owned(), "Append".into()),
         ]),
         operation_metrics: BTreeMap::from([
-            ("numFiles".to_owned(), text(load.segments.len() as u64)),
-            ("numOutputRows".to_owned(), text(load.segments.iter().map(|segment| segment.rows).sum())),
-            ("numOutputBytes".to_owned(), text(load.segments.iter().map(|segment| segment.bytes).sum())),
+            ("numFiles".to_owned(), text(segments.len() as u64)),
+            ("numOutputRows".to_owned(), text(segments.iter().map(|segment| segment.rows).sum())),
+            ("numOutputBytes".to_owned(), text(segments.iter().map(|segment| segment.bytes).sum())),
         ]),
         longshore: Some(LongshoreInfo {
             label: Some(claim.label().to_owned()),

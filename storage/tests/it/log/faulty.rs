@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use longshore_storage::durable::{DirectoryEntry, FileSystem, Posix, ReadFile, WriteFile};
 
@@ -46,32 +46,36 @@ impl Faulty {
 
     /// Forgets the calls so far; the `n`-th from here, from 0, meets the fault.
     pub fn fail_at(&self, n: usize, fault: Fault) {
-        *self.0.lock().unwrap() = Script { at: Some((n, fault)), ..Script::default() };
+        *self.script() = Script { at: Some((n, fault)), ..Script::default() };
     }
 
     /// Forgets the calls so far; the first that begins so meets the fault.
     pub fn fail_first(&self, begins: &str, fault: Fault) {
-        *self.0.lock().unwrap() = Script { first: Some((begins.to_owned(), fault)), ..Script::default() };
+        *self.script() = Script { first: Some((begins.to_owned(), fault)), ..Script::default() };
     }
 
     /// Forgets the calls so far; before the first that begins so, `meanwhile` happens.
     pub fn pause_at(&self, begins: &str, meanwhile: impl FnOnce() + Send + 'static) {
         let pause = Some((begins.to_owned(), Pause(Box::new(meanwhile))));
-        *self.0.lock().unwrap() = Script { pause, ..Script::default() };
+        *self.script() = Script { pause, ..Script::default() };
     }
 
     /// Ends the faults; gives the calls, like `link .tmp -> 00000000000000000001.json`.
     pub fn calls(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap()).calls
+        std::mem::take(&mut *self.script()).calls
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.0.lock().unwrap()
     }
 
     fn call<T>(&self, text: String, done: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        let pause = self.0.lock().unwrap().pause.take_if(|(begins, _)| text.starts_with(begins.as_str()));
+        let pause = self.script().pause.take_if(|(begins, _)| text.starts_with(begins.as_str()));
         if let Some((_, Pause(meanwhile))) = pause {
             meanwhile();
         }
         let fault = {
-            let mut script = self.0.lock().unwrap();
+            let mut script = self.script();
             let number = script.calls.len();
             let hit = script.first.as_ref().is_some_and(|(begins, _)| text.starts_with(begins));
             script.calls.push(text);

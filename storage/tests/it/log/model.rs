@@ -145,7 +145,7 @@ fn run(steps: Vec<Step>) {
                 let expected = model.commit(&claim, rows);
                 match commit(&mut handles[handle], &claim, rows) {
                     Ok(CommitOutcome::Committed { version }) if expected => {
-                        assert_eq!(version, model.version)
+                        assert_eq!(version, model.version);
                     }
                     // The same claim had committed before.
                     Ok(CommitOutcome::Committed { version }) => {
