@@ -329,8 +329,7 @@ mod tests {
 
     /// A table at version 3.
     fn table(root: &Path) {
-        let column =
-            Column { name: "a".to_owned(), data_type: DataType::Int, nullable: true, default: None };
+        let column = Column { name: "a".to_owned(), data_type: DataType::Int, nullable: true, default: None };
         let definition = TableDefinition {
             columns: vec![column],
             key: Vec::new(),
