@@ -1,7 +1,7 @@
 //! The table log: Delta Lake's, written and read by our own code (design §10, `docs/table-format.md`).
 //!
-//! From the bottom up: [`folder`] knows the names, [`commit_file`] reads one version, [`put`] makes one,
-//! [`head`] is a reader's place in the log with what it must know there, and retries a commit over others'.
+//! From the bottom up: `folder` knows the names, `commit_file` reads one version, `put` makes one,
+//! `head` is a reader's place in the log with what it must know there, and retries a commit over others'.
 
 pub(crate) mod actions;
 pub(crate) mod checkpoint;
