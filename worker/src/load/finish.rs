@@ -189,17 +189,28 @@ fn hint(details: &Details) -> String {
     format!("the first: {file} row {row}, column {column}: {code}{}", kept.unwrap_or_default())
 }
 
+/// What is committed, and under which plan.
+pub struct Rows<'a> {
+    /// The folder of the claim.
+    pub folder: &'a LoadFolder,
+    /// The schema that the segments were written by.
+    pub schema: &'a Arc<TableSchema>,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// One report a task.
+    pub reports: Vec<TaskReport>,
+    /// The totals, checked.
+    pub details: Details,
+}
+
 /// Commits all tasks in one step.
 pub fn commit(
     table: &mut Table,
     request: &LoadRequest,
-    folder: &LoadFolder,
-    schema: &Arc<TableSchema>,
-    plan: &Plan,
-    reports: Vec<TaskReport>,
-    details: Details,
+    rows: Rows<'_>,
     deadline: Option<SystemTime>,
 ) -> Result<Ended, LoadFailure> {
+    let Rows { folder, schema, plan, reports, details } = rows;
     let claim = folder.claim();
     let commit_time = instant(SystemTime::now());
     let mut record = record(request, claim.attempt(), HistoryOutcome::Loaded, &details);

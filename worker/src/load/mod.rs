@@ -121,11 +121,10 @@ impl Load<'_> {
                 &earlier,
             )
         })?;
-        let totals = finish::check(self.request, &plan, &reports, admitted.ratio)?;
+        let details = finish::check(self.request, &plan, &reports, admitted.ratio)?;
         self.enter(Phase::Committing);
-        block_in_place(|| {
-            finish::commit(table, self.request, &folder, &schema, &plan, reports, totals, admitted.deadline)
-        })
+        let rows = finish::Rows { folder: &folder, schema: &schema, plan: &plan, reports, details };
+        block_in_place(|| finish::commit(table, self.request, rows, admitted.deadline))
     }
 
     fn enter(&self, phase: Phase) {

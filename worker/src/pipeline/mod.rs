@@ -15,6 +15,7 @@ mod queue;
 mod rejects;
 mod work;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -147,20 +148,30 @@ fn stream_rows(job: &Job, files: &TaskFiles<'_>, writer: &mut TabletWriter) -> R
     };
     thread::scope(|scope| {
         for _ in 0..OPENERS.min(files.len()) {
-            scope.spawn(|| files::open_all(files, &work).unwrap_or_else(&stop));
+            scope.spawn(|| guarded(|| files::open_all(files, &work)).unwrap_or_else(&stop));
         }
         for _ in 0..job.threads {
             scope.spawn(|| {
-                decoder::decode_all(job, files, &work, &queue).unwrap_or_else(&stop);
+                guarded(|| decoder::decode_all(job, files, &work, &queue)).unwrap_or_else(&stop);
                 queue.leave();
             });
         }
-        append_all(job, &queue, writer).unwrap_or_else(&stop);
+        guarded(|| append_all(job, &queue, writer)).unwrap_or_else(&stop);
     });
     if let Some(error) = failure.take() {
         return Err(error);
     }
     if job.cancel.is_cancelled() { Err(LoadFailure::Cancelled) } else { Ok(()) }
+}
+
+/// Runs a stage; a panic in it (a fault of ours or of a library) becomes a failure of this load, and not a
+/// thread that the others wait for.
+fn guarded(stage: impl FnOnce() -> Result<(), LoadFailure>) -> Result<(), LoadFailure> {
+    catch_unwind(AssertUnwindSafe(stage)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        Err(LoadFailure::Internal { message: text.to_owned() })
+    })
 }
 
 /// The last stage: batches into the tablet writer.

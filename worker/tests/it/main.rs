@@ -4,6 +4,7 @@
 mod bad_input;
 mod crash;
 mod decode;
+mod http;
 mod load;
 mod oracles;
 mod refused;
