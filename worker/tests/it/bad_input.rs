@@ -1,5 +1,6 @@
 //! What must end in a clear error, with nothing that a reader could see.
 
+use std::process::Command;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, StringArray};
@@ -204,9 +205,40 @@ fn secrets_are_written_nowhere() {
     for text in [format!("{good:?}"), format!("{bad:?}"), format!("{:?}", world.context())] {
         assert!(!text.contains(SECRET_KEY), "{text}");
     }
+    for text in everything_a_worker_prints(&world) {
+        assert!(!text.contains(SECRET_KEY), "{text}");
+    }
     for file in tree(&world.root()).into_keys() {
         let bytes = std::fs::read(&file).unwrap();
         let found = bytes.windows(SECRET_KEY.len()).any(|window| window == SECRET_KEY.as_bytes());
         assert!(!found, "{} holds the secret", file.display());
     }
+}
+
+/// Standard output, standard error and termination message of a worker that logs all it can: of a load that
+/// succeeds and of one that fails.
+fn everything_a_worker_prints(world: &World) -> Vec<String> {
+    let mut printed = Vec::new();
+    for (label, pattern) in [("printed-good", "good/*.parquet"), ("printed-bad", "missing/*.parquet")] {
+        let request = world.folder.path().join("request.json");
+        std::fs::write(&request, serde_json::to_vec(&world.request(label, pattern)).unwrap()).unwrap();
+        let message = world.folder.path().join("termination-message");
+        let output = Command::new(env!("CARGO_BIN_EXE_longshore-worker"))
+            .args(["load", "--print-metrics", "--request"])
+            .arg(&request)
+            .arg("--termination-message")
+            .arg(&message)
+            .arg("--table-dir")
+            .arg(world.root())
+            .arg("--secrets-dir")
+            .arg(world.secrets())
+            .env("LONGSHORE_LOG", "trace")
+            .output()
+            .unwrap();
+        assert!(!output.stderr.is_empty(), "nothing was logged at trace");
+        printed
+            .extend([output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
+        printed.push(std::fs::read_to_string(&message).unwrap());
+    }
+    printed
 }
