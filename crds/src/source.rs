@@ -48,7 +48,8 @@ pub struct S3 {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub region: Option<String>,
-    /// Endpoint of an S3-compatible store, `http://` or `https://`; absent: AWS.
+    /// Endpoint of an S3-compatible store, `http://` or `https://`; absent: what
+    /// `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL` names in the worker's environment, else AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new("(self.startsWith('http://') || self.startsWith('https://')) && !self.contains('@')").message("an endpoint starts with http:// or https:// and holds no user or password"))]

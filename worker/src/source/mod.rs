@@ -7,6 +7,7 @@
 mod classify;
 mod coalesce;
 mod credentials;
+mod environment;
 mod error;
 mod glob;
 mod list;
@@ -102,7 +103,8 @@ impl Store {
         context: &ConnectContext,
         policy: RetryPolicy,
     ) -> Result<Self, SourceError> {
-        let store = s3::S3Store::connect(s3, context, policy).await?;
+        let s3 = environment::with_endpoint(s3, |name| std::env::var(name).ok());
+        let store = s3::S3Store::connect(&s3, context, policy).await?;
         Ok(Self(Arc::new(Kind::S3(Arc::new(store)))))
     }
 
