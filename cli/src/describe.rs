@@ -1,0 +1,134 @@
+//! `longshore describe`.
+
+use std::fmt::Write;
+
+use longshore_crds::{LoadJob, Table};
+use serde_json::Value;
+
+use crate::apply::settle;
+use crate::args::{DescribeArgs, KindName};
+use crate::data_dir::DataDir;
+use crate::get::existing;
+use crate::objects::Kind;
+use crate::print::grid;
+
+/// The columns of `information_schema.loads`, and where they stand in a LoadJob.
+const LOAD_FIELDS: [(&str, &str); 21] = [
+    ("LABEL", "/status/label"),
+    ("TABLE_NAME", "/spec/table"),
+    ("STATE", "/status/state"),
+    ("PROGRESS", "/status/progress"),
+    ("RUN", "/status/run"),
+    ("SCAN_ROWS", "/status/scanRows"),
+    ("SCAN_BYTES", "/status/scanBytes"),
+    ("FILTERED_ROWS", "/status/filteredRows"),
+    ("UNSELECTED_ROWS", "/status/unselectedRows"),
+    ("SINK_ROWS", "/status/sinkRows"),
+    ("FILE_NUMBER", "/status/fileNumber"),
+    ("FILE_SIZE", "/status/fileSize"),
+    ("CREATE_TIME", "/status/createTime"),
+    ("LOAD_START_TIME", "/status/loadStartTime"),
+    ("LOAD_COMMIT_TIME", "/status/loadCommitTime"),
+    ("LOAD_FINISH_TIME", "/status/loadFinishTime"),
+    ("TABLE_VERSION", "/status/tableVersion"),
+    ("ERROR_TYPE", "/status/error/type"),
+    ("ERROR_MSG", "/status/error/message"),
+    ("REJECTED_RECORD_PATH", "/status/rejectedRecordPath"),
+    ("MAX_FILTER_RATIO", "/spec/maxFilterRatio"),
+];
+
+const TABLE_FIELDS: [(&str, &str); 7] = [
+    ("VERSION", "/status/version"),
+    ("ROWS", "/status/rows"),
+    ("BYTES", "/status/bytes"),
+    ("FILES", "/status/files"),
+    ("TABLETS", "/status/tablets"),
+    ("COLUMNS", "/status/columnCount"),
+    ("LAST_LOAD", "/status/lastLoad/label"),
+];
+
+/// The answer to `describe`.
+pub fn run(args: &DescribeArgs, data_dir: &DataDir) -> anyhow::Result<String> {
+    match args.kind {
+        KindName::Tables => {
+            let table: Table = existing(&args.name, data_dir)?;
+            let folder = data_dir.table(&args.name).display().to_string();
+            let mut text = header(&table, &[("Folder", folder)])?;
+            let object = serde_json::to_value(&table)?;
+            text += &fields("Table", &TABLE_FIELDS, &object)?;
+            text += &list(&object, "/status/columns", "Columns", &["name", "type", "origin"])?;
+            tail(text, &object)
+        }
+        KindName::LoadJobs => {
+            let mut job: LoadJob = existing(&args.name, data_dir)?;
+            settle(&mut job, data_dir);
+            let folder = data_dir.table(&job.spec.table).display().to_string();
+            let mut text = header(&job, &[("Table folder", folder)])?;
+            let object = serde_json::to_value(&job)?;
+            text += &fields("Load", &LOAD_FIELDS, &object)?;
+            text +=
+                &list(&object, "/status/firstErrors", "First errors", &["file", "row", "column", "code"])?;
+            tail(text, &object)
+        }
+    }
+}
+
+fn header<K: Kind>(object: &K, more: &[(&str, String)]) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let generation = object.meta().generation.unwrap_or_default().to_string();
+    let created =
+        object.meta().creation_timestamp.as_ref().map(|time| time.0.to_string()).unwrap_or_default();
+    let own = [
+        ("Name", object.name_any()),
+        ("Kind", K::api_resource().kind),
+        ("Created", created),
+        ("Generation", generation),
+    ];
+    for (name, value) in own.iter().chain(more) {
+        writeln!(text, "{:14}{value}", format!("{name}:"))?;
+    }
+    for (name, values) in [("Labels", object.labels()), ("Annotations", object.annotations())] {
+        for (key, value) in values {
+            writeln!(text, "{:14}{key}={value}", format!("{name}:"))?;
+        }
+    }
+    Ok(text)
+}
+
+fn fields(title: &str, fields: &[(&str, &str)], object: &Value) -> anyhow::Result<String> {
+    let mut text = format!("\n{title}:\n");
+    for (name, pointer) in fields {
+        writeln!(text, "  {name:22}{}", object.pointer(pointer).map_or_else(|| "-".to_owned(), plain))?;
+    }
+    Ok(text)
+}
+
+fn list(object: &Value, pointer: &str, title: &str, columns: &[&str]) -> anyhow::Result<String> {
+    let Some(Value::Array(items)) = object.pointer(pointer) else { return Ok(String::new()) };
+    let header: Vec<String> = columns.iter().map(|column| column.to_uppercase()).collect();
+    let rows: Vec<Vec<String>> =
+        items.iter().map(|item| columns.iter().map(|column| plain(&item[*column])).collect()).collect();
+    let mut text = format!("\n{title}:\n");
+    for line in grid(&header, &rows).lines() {
+        writeln!(text, "  {line}")?;
+    }
+    Ok(text)
+}
+
+/// What every kind ends with: conditions and spec.
+fn tail(mut text: String, object: &Value) -> anyhow::Result<String> {
+    text += &list(object, "/status/conditions", "Conditions", &["type", "status", "reason", "message"])?;
+    text += "\nSpec:\n";
+    for line in serde_yaml::to_string(&object["spec"])?.lines() {
+        writeln!(text, "  {line}")?;
+    }
+    Ok(text)
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

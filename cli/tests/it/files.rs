@@ -1,0 +1,61 @@
+//! `longshore files` on files of this machine.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int32Array, StringArray};
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::ArrowWriter;
+
+use crate::program::Program;
+
+/// A file of `id` 0…rows and `name`.
+pub fn write_parquet(path: &Path, rows: i32) {
+    let ids: ArrayRef = Arc::new(Int32Array::from_iter_values(0..rows));
+    let names: ArrayRef = Arc::new(StringArray::from_iter_values((0..rows).map(|i| format!("n{}", i % 10))));
+    let batch = RecordBatch::try_from_iter([("id", ids), ("name", names)]).unwrap();
+    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn the_schema_is_given_as_columns_of_a_table() {
+    let program = Program::new();
+    write_parquet(&program.path("a.parquet"), 3);
+    write_parquet(&program.path("b.parquet"), 3);
+    let said = program.run(["files", "*.parquet", "--schema"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.out.starts_with("2 files, "), "{}", said.out);
+    assert!(said.out.contains("  columns:\n  - {name: id, type: INT, nullable: false}\n  - {name: name, type: STRING, nullable: false}\n"), "{}", said.out);
+}
+
+#[test]
+fn the_first_rows_are_shown() {
+    let program = Program::new();
+    write_parquet(&program.path("a.parquet"), 100);
+    let said = program.run(["files", "a.parquet", "--rows", "2"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(
+        said.out,
+        "+----+------+\n| id | name |\n+----+------+\n| 0  | n0   |\n| 1  | n1   |\n+----+------+\n"
+    );
+}
+
+#[test]
+fn a_path_without_files_is_named() {
+    let program = Program::new();
+    let said = program.run(["files", "no*.parquet"]);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("no*.parquet"), "{}", said.err);
+}
+
+#[test]
+fn a_file_that_is_no_parquet_is_named() {
+    let program = Program::new();
+    let path = program.write("a.parquet", "this is no Parquet file");
+    let said = program.run(["files", path.to_str().unwrap()]);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("a.parquet"), "{}", said.err);
+}

@@ -1,0 +1,9 @@
+//! The command line as a person uses it: the built program, its words and its exit codes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod apply;
+mod files;
+mod help;
+mod load;
+mod manifests;
+mod program;
