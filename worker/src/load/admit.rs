@@ -27,7 +27,7 @@ pub struct Admitted {
 impl Admitted {
     /// The rules of casting, with the frozen instant.
     pub fn rules(&self, now_micros: i64) -> Rules {
-        Rules { strict: self.strict, timezone: self.zone.clone(), now_micros }
+        Rules { strict: self.strict, timezone: self.zone, now_micros }
     }
 }
 

@@ -124,7 +124,7 @@ fn job(parts: &JobParts, kept: u64) -> Job {
         files: Arc::clone(&parts.files),
         root: parts.root.clone(),
         schema: Arc::clone(&parts.schema),
-        rules: parts.rules.clone(),
+        rules: parts.rules,
         threads,
         memory: MemoryShares::of(parts.context.memory_bytes),
         progress: Arc::clone(&metrics.progress),

@@ -67,7 +67,7 @@ fn decode_group(
     queue: &ByteQueue<RecordBatch>,
 ) -> Result<bool, LoadFailure> {
     let Started { unit, mut reader } = current;
-    let mut converter = Converter::new(unit.opened.mapping.clone(), job.rules.clone());
+    let mut converter = Converter::new(unit.opened.mapping.clone(), job.rules);
     let mut row = unit.opened.parquet.first_row(unit.group) + 1;
     loop {
         if job.cancel.is_cancelled() {

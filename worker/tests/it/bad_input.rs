@@ -176,10 +176,13 @@ fn types_that_cannot_be_cast() {
     assert_eq!(world.row_count(), 0);
 }
 
+/// What makes a good request a bad one.
+type Spoil = fn(&mut LoadRequest);
+
 #[test]
 fn a_request_that_is_no_request() {
     let world = world();
-    let cases: [(fn(&mut LoadRequest), &str); 3] = [
+    let cases: [(Spoil, &str); 3] = [
         (|request| request.timezone = "Mars/Olympus".to_owned(), "Mars/Olympus"),
         (|request| request.sources[0].paths = vec!["s3://b/[a".to_owned()], "[a"),
         (|request| request.execution.deadline = Some("tomorrow".to_owned()), "tomorrow"),

@@ -139,7 +139,7 @@ fn every_type_comes_back_from_memory() {
     let root = tempfile::tempdir().unwrap();
     let (schema, batch) = every_type(100);
     let (segments, metrics) =
-        write(root.path(), &schema, WriterOptions::default(), &[batch.clone()]).unwrap();
+        write(root.path(), &schema, WriterOptions::default(), std::slice::from_ref(&batch)).unwrap();
     assert_eq!(segments.len(), 3);
     let got = read(root.path(), &schema, &segments, None);
     sorted_model(&schema, &[batch], &got);

@@ -148,7 +148,10 @@ fn a42_structs_match_their_parts_by_name() {
     assert_eq!(cast_one(&with_null, &to).1, vec![]);
 }
 
-fn map(rows: &[Option<&[(&str, Option<i64>)]>]) -> ArrayRef {
+/// The entries of one map; NULL: no map.
+type Entries<'a> = Option<&'a [(&'a str, Option<i64>)]>;
+
+fn map(rows: &[Entries<'_>]) -> ArrayRef {
     let mut builder = MapBuilder::new(None, StringBuilder::new(), Int64Builder::new());
     for row in rows {
         for (key, value) in row.unwrap_or_default() {

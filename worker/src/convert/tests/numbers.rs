@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use super::super::column::Fault::{self, OutOfRange, Parse};
 use super::{array, cast_one, refused};
 
+#[expect(clippy::needless_pass_by_value, reason = "cases read best as they are written: vec![..]")]
 fn check<T: ArrowPrimitiveType>(
     from: &ArrayRef,
     to: &DataType,
