@@ -15,8 +15,13 @@ pub fn write_parquet(path: &Path, rows: i32) {
     let ids: ArrayRef = Arc::new(Int32Array::from_iter_values(0..rows));
     let names: ArrayRef = Arc::new(StringArray::from_iter_values((0..rows).map(|i| format!("n{}", i % 10))));
     let batch = RecordBatch::try_from_iter([("id", ids), ("name", names)]).unwrap();
+    write_batch(path, &batch);
+}
+
+/// A file of one batch.
+pub fn write_batch(path: &Path, batch: &RecordBatch) {
     let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
+    writer.write(batch).unwrap();
     writer.close().unwrap();
 }
 

@@ -1,11 +1,15 @@
 //! Loads from an S3 server: once, again, failed, edited, stopped.
 
+use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arrow::array::{ArrayRef, Int32Array, StringArray};
+use arrow::record_batch::RecordBatch;
 use longshore_s3server::{BackgroundServer, Fault, FaultKind, Operation, Server};
 
-use crate::files::write_parquet;
+use crate::files::{write_batch, write_parquet};
 use crate::program::{Program, Said, TABLE, load_job};
 
 const ACCESS_KEY: &str = "cli-access-key";
@@ -233,4 +237,50 @@ fn ctrl_c_stops_cleanly_and_the_next_apply_goes_on() {
     let said = program.apply(&[&path]);
     assert_eq!(said.code, 0, "{said:?}");
     assert_eq!(table_rows(&program), 4_000);
+}
+
+#[test]
+fn a_killed_load_is_pending_and_goes_on_even_after_an_edit() {
+    let (program, server) = stage(2);
+    let slow = Fault::new(FaultKind::Slow { bytes_per_second: 64 }).on(Operation::GetObject);
+    let slow = server.faults().add(slow);
+    let path = program.write("j.yaml", &load_job("s3://bucket/d/*.parquet", ""));
+    let mut command = program.command(["apply", "-f", path.to_str().unwrap()]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while server.counters().requests(Operation::GetObject) == 0 {
+        assert!(Instant::now() < deadline, "the load never began to read");
+        std::thread::yield_now();
+    }
+    assert_eq!(status(&program)["state"], "LOADING");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(status(&program)["state"], "PENDING");
+
+    server.faults().remove(slow);
+    let said = program.apply_text(&load_job("s3://bucket/d/0.parquet", ""));
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!((status(&program)["run"].as_u64(), table_rows(&program)), (Some(2), 1_000));
+}
+
+#[test]
+fn the_example_loads() {
+    let (program, server) = stage(0);
+    let numbers = || Arc::new(Int32Array::from(vec![1, 1, 2])) as ArrayRef;
+    let texts = |values: [&str; 3]| Arc::new(StringArray::from(values.to_vec())) as ArrayRef;
+    let batch = RecordBatch::try_from_iter([
+        ("UserID", numbers()),
+        ("ItemID", numbers()),
+        ("CategoryID", numbers()),
+        ("BehaviorType", texts(["pv", "buy", "pv"])),
+        ("Timestamp", texts(["2017-11-25 01:21:25", "2017-11-25 07:04:53", "2017-11-25 07:49:06"])),
+    ]);
+    let file = program.path("example.parquet");
+    write_batch(&file, &batch.unwrap());
+    let key = "user-behavior-10-million-rows/part-0.parquet";
+    server.put("starrocks-examples", key, std::fs::read(file).unwrap()).unwrap();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/user-behavior");
+    let said = program.apply(&[&example]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("loaded (label user_behavior: 3 rows, version "), "{said:?}");
 }
