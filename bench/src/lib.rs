@@ -1,1 +1,10 @@
-//! Skeleton.
+//! Workload generators and side-by-side benchmarks.
+//!
+//! [`user_behavior`] makes the user guide's data set, [`light_s3`] serves it at a small cost of CPU,
+//! [`child`] runs a program and measures it, [`load`] and [`baseline`] are what is compared.
+
+pub mod baseline;
+pub mod child;
+pub mod light_s3;
+pub mod load;
+pub mod user_behavior;
