@@ -40,7 +40,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     scale: u32,
     /// Folder that keeps generated data.
-    #[arg(long, default_value = "bench-data")]
+    #[arg(long, default_value = "target/bench-data")]
     cache: PathBuf,
     /// Folder for tables and copies; emptied afterwards. Default: the system's folder for temporary files.
     #[arg(long)]
@@ -186,7 +186,7 @@ fn print_costs(data: &DataSet, baselines: &[Line], loads: &[(Line, Measured)]) {
             line.name,
             line.cost.cpu_seconds,
             line.cost.wall_seconds,
-            line.cost.peak_bytes as f64 / (1 << 20) as f64,
+            line.cost.peak_bytes as f64 / 1_048_576.0,
             line.written_bytes as f64 / 1e6,
             nanoseconds(line),
             decode.map_or(f64::NAN, |decode| nanoseconds(line) / nanoseconds(decode)),

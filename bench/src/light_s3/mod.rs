@@ -172,4 +172,37 @@ mod tests {
         assert_eq!(byte_range("bytes=5-", 5), None);
         assert_eq!(byte_range("lines=1-2", 5), None);
     }
+
+    async fn exchange(endpoint: &str, request: &str) -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        let mut stream = TcpStream::connect(endpoint.trim_start_matches("http://")).await.unwrap();
+        let request =
+            format!("{request} HTTP/1.1\r\nhost: test\r\nconnection: close\r\nrange: bytes=1-2\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_folder_is_listed_and_read_in_ranges() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("bucket/sub")).unwrap();
+        std::fs::write(folder.path().join("bucket/sub/a b"), "content").unwrap();
+        let server = Server::bind(folder.path(), "127.0.0.1:0").await.unwrap();
+        let endpoint = server.endpoint();
+        let running = tokio::spawn(server.run());
+
+        let listed = exchange(&endpoint, "GET /bucket?list-type=2&prefix=sub/").await;
+        assert!(listed.contains("<Key>sub/a b</Key>") && listed.contains("<Size>7</Size>"), "{listed}");
+        let read = exchange(&endpoint, "GET /bucket/sub/a%20b").await;
+        assert!(read.starts_with("HTTP/1.1 206") && read.ends_with("\r\n\r\non"), "{read}");
+        assert!(read.contains("content-range: bytes 1-2/7"), "{read}");
+        let head = exchange(&endpoint, "HEAD /bucket/sub/a%20b").await;
+        assert!(head.contains("content-length: 2") && head.ends_with("\r\n\r\n"), "{head}");
+        assert!(exchange(&endpoint, "GET /bucket/absent").await.contains("NoSuchKey"));
+        assert!(exchange(&endpoint, "GET /absent/k").await.contains("NoSuchBucket"));
+        running.abort();
+    }
 }

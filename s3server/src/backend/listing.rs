@@ -118,7 +118,10 @@ fn behind_prefix(prefix: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::time::SystemTime;
+
+    use proptest::prelude::*;
 
     use super::super::key_range::KeyRange;
     use super::super::object::Content;
@@ -202,6 +205,45 @@ mod tests {
     fn foreign_tokens_are_refused() {
         for token in ["", "x", "kzz", "s1", "\u{e4}"] {
             assert_eq!(Position::from_token(token), None, "{token}");
+        }
+    }
+
+    /// What all pages together must show, told the plain way.
+    fn model(keys: &BTreeSet<String>, prefix: &str, delimiter: Option<&str>) -> BTreeSet<String> {
+        let fold = |key: &String| {
+            let rest = &key[prefix.len()..];
+            let end = delimiter.and_then(|delimiter| Some(rest.find(delimiter)? + delimiter.len()));
+            end.map_or(key.clone(), |end| key[..prefix.len() + end].to_owned())
+        };
+        keys.iter().filter(|key| key.starts_with(prefix)).map(fold).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn pages_show_each_name_once_whatever_keys_and_limits(
+            keys in proptest::collection::btree_set("[ab/\u{e4}]{1,5}", 0..40),
+            prefix in "[ab/]{0,2}",
+            delimiter in proptest::option::of("[/b]{1,2}"),
+            max_keys in 1_usize..6,
+        ) {
+            let names: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let mut found = all(&bucket(&names), &prefix, delimiter.as_deref(), max_keys);
+            found.sort_unstable();
+            let expected: Vec<String> = model(&keys, &prefix, delimiter.as_deref()).into_iter().collect();
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn start_after_shows_exactly_the_keys_behind(
+            keys in proptest::collection::btree_set("[ab/]{1,4}", 0..30),
+            after in "[ab/]{1,4}",
+        ) {
+            let names: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let position = Position::Key(after.clone());
+            let page = list(&bucket(&names), &ListRequest { prefix: "", delimiter: None, position, max_keys: 100 });
+            let found: Vec<String> = page.objects.into_iter().map(|(key, _)| key).collect();
+            let expected: Vec<String> = keys.into_iter().filter(|key| *key > after).collect();
+            prop_assert_eq!(found, expected);
         }
     }
 }
