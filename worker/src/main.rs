@@ -86,6 +86,11 @@ async fn run(arguments: LoadArguments) -> u8 {
         Ok(request) => request,
         Err(message) => {
             tracing::error!("{message}");
+            if let Some(path) = &arguments.termination_message
+                && let Err(error) = std::fs::write(path, &message)
+            {
+                tracing::error!(path = %path.display(), %error, "cannot write the termination message");
+            }
             return exit::REQUEST;
         }
     };

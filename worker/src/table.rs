@@ -6,6 +6,8 @@ use longshore_storage::schema::{
 };
 use longshore_storage::types::{DataType, TypeError};
 
+use crate::convert::{MappingError, check_default};
+
 /// Why a Table's spec makes no table; the message begins with the field.
 #[derive(Debug, thiserror::Error)]
 pub enum TableSpecError {
@@ -16,6 +18,14 @@ pub enum TableSpecError {
         index: usize,
         /// What is wrong with it.
         error: TypeError,
+    },
+    /// A default that no load could use.
+    #[error("spec.columns[{index}].default: {error}")]
+    Default {
+        /// Index of the column.
+        index: usize,
+        /// What is wrong with it.
+        error: MappingError,
     },
     /// Neither `hash` nor `random`, or both.
     #[error("spec.distribution: state exactly one of hash and random")]
@@ -35,6 +45,7 @@ impl TableSpecError {
     pub fn category(&self) -> &'static str {
         match self {
             Self::Type { error, .. } => error.category(),
+            Self::Default { error, .. } => error.category(),
             Self::Distribution => "InvalidDistribution",
             Self::Schema { error, .. } => error.category(),
         }
@@ -69,6 +80,10 @@ pub fn definition(spec: &TableSpec) -> Result<TableDefinition, TableSpecError> {
         let field = field(error.place(), &definition.distribution);
         TableSpecError::Schema { field, error }
     })?;
+    // By the very rules of a load: what passes here never fails there.
+    for (index, column) in definition.columns.iter().enumerate() {
+        check_default(column).map_err(|error| TableSpecError::Default { index, error })?;
+    }
     Ok(definition)
 }
 

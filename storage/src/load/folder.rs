@@ -57,7 +57,7 @@ impl LoadFolder {
     /// Where a process may put rejected rows of a task, relative to the table's folder. `writer` is
     /// [`writer_id`](crate::durable::writer_id): two processes never share a file.
     pub fn rejected_path(&self, task: u32, writer: &str) -> String {
-        format!("{}/rejected.{task:04}-{writer}.jsonl", self.relative())
+        format!("{}/rejected-{task:04}-{writer}.parquet", self.relative())
     }
 
     /// Puts the plan in place, durable. The first one wins: the answer is the plan that stands.

@@ -15,7 +15,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use crate::durable::{FileSystem, WriteFile, read_all};
+use crate::durable::{FileSystem, VolumeError, WriteFile, read_all};
 
 /// Bytes of rows that are held before they are encoded.
 const ROW_GROUP_BYTES: usize = 8 << 20;
@@ -47,15 +47,8 @@ pub struct RejectedRecord {
 #[derive(Debug, thiserror::Error)]
 pub enum RejectedError {
     /// The volume failed.
-    #[error("cannot {action} the rejected rows in {path}: {error}")]
-    Volume {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
     /// The file is no Parquet file of rejected rows.
     #[error("the rejected rows in {path} cannot be read: {error}")]
     Damaged {
@@ -70,7 +63,7 @@ impl RejectedError {
     /// Stable name of the class of error.
     pub fn category(&self) -> &'static str {
         match self {
-            Self::Volume { .. } => "VolumeFailed",
+            Self::Volume(error) => error.category(),
             Self::Damaged { .. } => "DamagedRejectedRows",
         }
     }
@@ -97,7 +90,7 @@ impl std::fmt::Debug for RejectedWriter {
 impl RejectedWriter {
     /// Makes the file, whose folder is there; it fails if the name is taken.
     pub fn create(files: &Arc<dyn FileSystem>, path: &Path) -> Result<Self, RejectedError> {
-        let volume = |error| RejectedError::Volume { action: "create", path: path.to_path_buf(), error };
+        let volume = |error| VolumeError::new("create", path, error);
         let file = files.create(path).map_err(volume)?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -127,7 +120,7 @@ impl RejectedWriter {
     /// Ends the file and makes it durable, contents and name. Gives the number of rows.
     pub fn finish(self) -> Result<u64, RejectedError> {
         let Self { path, files, writer, rows } = self;
-        let failed = |action, error| RejectedError::Volume { action, path: path.clone(), error };
+        let failed = |action, error| VolumeError::new(action, &path, error);
         let mut file = writer.into_inner().map_err(|error| failed("write", into_io(error)))?;
         file.sync().map_err(|error| failed("sync", error))?;
         if let Some(folder) = path.parent() {
@@ -137,7 +130,7 @@ impl RejectedWriter {
     }
 
     fn failed(&self, action: &'static str, error: io::Error) -> RejectedError {
-        RejectedError::Volume { action, path: self.path.clone(), error }
+        VolumeError::new(action, &self.path, error).into()
     }
 }
 
@@ -148,11 +141,7 @@ pub fn read_rejected(
     limit: usize,
 ) -> Result<Vec<RejectedRecord>, RejectedError> {
     let damaged = |error| RejectedError::Damaged { path: path.to_path_buf(), error };
-    let bytes = read_all(files, path).map_err(|error| RejectedError::Volume {
-        action: "read",
-        path: path.to_path_buf(),
-        error,
-    })?;
+    let bytes = read_all(files, path).map_err(|error| VolumeError::new("read", path, error))?;
     let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))
         .map_err(damaged)?
         .with_limit(limit)

@@ -23,6 +23,8 @@ const DISTRIBUTION: &str = "longshore.distribution";
 const COMPRESSION: &str = "longshore.compression";
 const LAYOUT_VERSION: &str = "longshore.layoutVersion";
 const STATISTICS_COLUMNS: &str = "delta.dataSkippingStatsColumns";
+/// Other engines that checkpoint would clean commits by age; ours are needed until their records are folded.
+const LOG_CLEANUP: &str = "delta.enableExpiredLogCleanup";
 
 const CURRENT_TIMESTAMP: &str = "CURRENT_TIMESTAMP";
 const UUID: &str = "uuid()";
@@ -53,6 +55,7 @@ pub(crate) fn metadata(
         (COMPRESSION.to_owned(), compression_name(definition.compression).to_owned()),
         (LAYOUT_VERSION.to_owned(), layout_version.to_string()),
     ]);
+    configuration.insert(LOG_CLEANUP.to_owned(), "false".to_owned());
     configuration.insert(STATISTICS_COLUMNS.to_owned(), statistics_columns(definition).join(","));
     Metadata {
         id,

@@ -9,7 +9,7 @@ use longshore_storage::schema::TableSchema;
 
 use super::{FilterRatio, LoadFailure};
 use crate::convert::{Rules, Zone, check_columns, check_default};
-use crate::source::PathPattern;
+use crate::source::{PathPattern, SourceError};
 
 /// A request that can be worked on.
 #[derive(Debug)]
@@ -37,7 +37,10 @@ pub fn admit(request: &LoadRequest, table: &Arc<TableSchema>) -> Result<Admitted
         check_columns(table, source_index, source.columns.as_deref())
             .map_err(|error| LoadFailure::Columns { source_index, error })?;
         for path in &source.paths {
-            PathPattern::parse(path)?;
+            if PathPattern::parse(path)?.is_local() {
+                let reason = "a load reads from S3; write s3://bucket/key".to_owned();
+                return Err(SourceError::InvalidPath { path: path.clone(), reason }.into());
+            }
         }
     }
     for column in table.columns() {

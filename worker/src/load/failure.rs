@@ -176,6 +176,10 @@ impl LoadFailure {
         match self.category() {
             "DiskFull" | "VolumeError" | "ReadOnlyVolume" => return exit::TRANSIENT,
             "OutcomeUnknown" => return exit::OUTCOME_UNKNOWN,
+            // Only an edit mends these: another attempt would meet the same bound.
+            "MemoryBudgetTooSmall" | "UnsupportedDistribution" | "InvalidLabel" | "InvalidPath" => {
+                return exit::REQUEST;
+            }
             _ => {}
         }
         match self {

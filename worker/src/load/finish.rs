@@ -8,7 +8,7 @@ use longshore_crds::{
     LOAD_REPORT_VERSION, LoadCounts, LoadReport, LoadRequest, LoadTimes, Outcome, RowError, exit,
 };
 use longshore_storage::history::{
-    HistoryCounts, HistoryFailure, HistoryFile, HistoryOutcome, HistoryRecord, HistoryRowError,
+    HistoryCounts, HistoryFailure, HistoryFile, HistoryOutcome, HistoryRecord, HistoryRowError, HistoryTimes,
 };
 use longshore_storage::load::{FirstError, LoadFolder, Plan, PlannedTask, TaskReport};
 use longshore_storage::schema::TableSchema;
@@ -25,7 +25,7 @@ pub struct Ended {
     attempt: u32,
     details: Details,
     version: Option<u64>,
-    commit_time: Option<String>,
+    times: HistoryTimes,
 }
 
 /// Figures of a load, whatever its end.
@@ -47,7 +47,7 @@ impl Ended {
             details: failure.details().cloned().unwrap_or_default(),
             failure: Some(failure),
             version: None,
-            commit_time: None,
+            times: HistoryTimes::default(),
         }
     }
 
@@ -57,7 +57,7 @@ impl Ended {
             outcome: Outcome::AlreadyLoaded,
             failure: None,
             attempt: record.attempt,
-            commit_time: record.times.commit.clone(),
+            times: record.times.clone(),
             details: details_of(record),
             version: Some(version),
         }
@@ -91,12 +91,12 @@ impl Ended {
             message,
             counts: self.details.counts,
             table_version: self.version,
-            rejected_record_path: self.details.rejected.first().map(|path| folder_of(path).to_owned()),
+            rejected_record_path: common_folder(&self.details.rejected),
             first_errors: self.details.first_errors.into_iter().map(row_error).collect(),
             times: LoadTimes {
-                start: Some(instant(start)),
-                commit: self.commit_time,
-                finish: Some(instant(SystemTime::now())),
+                start: Some(self.times.start.unwrap_or_else(|| instant(start))),
+                commit: self.times.commit,
+                finish: Some(self.times.finish.unwrap_or_else(|| instant(SystemTime::now()))),
             },
             truncated: false,
         }
@@ -201,6 +201,8 @@ pub struct Rows<'a> {
     pub reports: Vec<TaskReport>,
     /// The totals, checked.
     pub details: Details,
+    /// When this attempt began.
+    pub start: SystemTime,
 }
 
 /// Commits all tasks in one step.
@@ -210,12 +212,12 @@ pub fn commit(
     rows: Rows<'_>,
     deadline: Option<SystemTime>,
 ) -> Result<Ended, LoadFailure> {
-    let Rows { folder, schema, plan, reports, details } = rows;
+    let Rows { folder, schema, plan, reports, details, start } = rows;
     let claim = folder.claim();
-    let commit_time = instant(SystemTime::now());
-    let mut record = record(request, claim.attempt(), HistoryOutcome::Loaded, &details);
+    let mut record = record(request, claim.attempt(), HistoryOutcome::Loaded, &details, start);
     record.request_digest.clone_from(&plan.request_digest);
-    record.times.commit = Some(commit_time.clone());
+    record.times.commit = Some(instant(SystemTime::now()));
+    let times = HistoryTimes { finish: None, ..record.times.clone() };
     let segments = reports.into_iter().flat_map(|report| report.segments).collect();
     let load = LoadCommit { segments, schema: Arc::clone(schema), record, deadline };
     let version = match table.commit_load(claim, load)? {
@@ -233,34 +235,44 @@ pub fn commit(
         attempt: claim.attempt(),
         details,
         version: Some(version),
-        commit_time: Some(commit_time),
+        times,
     })
+}
+
+/// What an attempt holds.
+pub struct Claimed<'a> {
+    /// The claim, if it got one.
+    pub claim: Option<&'a Claim>,
+    /// The folder of the claim, if it got that far.
+    pub folder: Option<&'a LoadFolder>,
 }
 
 /// Closes the run of a load that failed for good, before anybody says so (design §4.2).
 pub fn close_if_final(
     table: &mut Table,
     request: &LoadRequest,
-    claim: Option<&Claim>,
-    folder: Option<&LoadFolder>,
+    claimed: Claimed<'_>,
+    start: SystemTime,
     ended: Ended,
 ) -> Ended {
+    let Claimed { claim: Some(claim), folder } = claimed else { return ended };
     let Some(failure) = ended.failure.as_ref().filter(|failure| failure.is_final()) else { return ended };
     let outcome = match failure {
         LoadFailure::Deadline => HistoryOutcome::TimedOut,
         _ => HistoryOutcome::Failed,
     };
-    let mut record = record(request, ended.attempt, outcome, &ended.details);
+    let mut record = record(request, ended.attempt, outcome, &ended.details, start);
     record.error =
         Some(HistoryFailure { category: failure.category().to_owned(), message: failure.to_string() });
-    match table.close_run(&request.label, request.run, claim, record) {
+    match table.close_run(&request.label, request.run, Some(claim), record) {
         Ok(CloseOutcome::Closed { .. }) => {
             remove_own_files(table, folder);
             ended
         }
         Ok(CloseOutcome::AlreadyLoaded { version, record }) => Ended::already(*record, version),
         Ok(CloseOutcome::Superseded) => ended_superseded(ended),
-        Err(error) => Ended { failure: Some(error.into()), outcome: Outcome::Unknown, ..ended },
+        // No row was being committed: it failed, and the run is open still.
+        Err(error) => Ended { details: ended.details, ..Ended::failed(error.into()) },
     }
 }
 
@@ -278,10 +290,17 @@ fn remove_own_files(table: &mut Table, folder: Option<&LoadFolder>) {
     }
 }
 
-fn record(request: &LoadRequest, attempt: u32, outcome: HistoryOutcome, details: &Details) -> HistoryRecord {
+fn record(
+    request: &LoadRequest,
+    attempt: u32,
+    outcome: HistoryOutcome,
+    details: &Details,
+    start: SystemTime,
+) -> HistoryRecord {
     let mut record = HistoryRecord::new(&request.label, request.run, attempt, outcome);
     let counts = details.counts;
     record.request_digest = request.digest().unwrap_or_default();
+    record.times.start = Some(instant(start));
     record.times.finish = Some(instant(SystemTime::now()));
     record.counts = HistoryCounts {
         scan_rows: counts.scan_rows,
@@ -336,6 +355,13 @@ fn details_of(record: HistoryRecord) -> Details {
 
 fn row_error(error: FirstError) -> RowError {
     RowError { file: error.file, row: error.row, column: error.column, code: error.code }
+}
+
+/// The folder of the rejected rows; with adopted tasks, the one above the attempts.
+fn common_folder(paths: &[String]) -> Option<String> {
+    let first = folder_of(paths.first()?);
+    let same = paths.iter().all(|path| folder_of(path) == first);
+    Some(if same { first } else { folder_of(first) }.to_owned())
 }
 
 fn folder_of(path: &str) -> &str {

@@ -52,6 +52,7 @@ pub struct LoadContext {
 pub async fn run(request: LoadRequest, context: LoadContext) -> LoadReport {
     let start = SystemTime::now();
     let mut load = Load {
+        start,
         request: &request,
         context: &context,
         claim: None,
@@ -65,6 +66,7 @@ pub async fn run(request: LoadRequest, context: LoadContext) -> LoadReport {
 
 /// A load that is under way.
 struct Load<'a> {
+    start: SystemTime,
     request: &'a LoadRequest,
     context: &'a LoadContext,
     claim: Option<Claim>,
@@ -84,9 +86,9 @@ impl Load<'_> {
             Ok(ended) => ended,
             Err(failure) => Ended::failed(self.with_deadline(failure)),
         };
-        let claimed = ended.with_claim(self.claim.as_ref());
-        let (claim, folder) = (self.claim.as_ref(), self.folder.as_ref());
-        block_in_place(|| finish::close_if_final(&mut table, self.request, claim, folder, claimed))
+        let ended = ended.with_claim(self.claim.as_ref());
+        let held = finish::Claimed { claim: self.claim.as_ref(), folder: self.folder.as_ref() };
+        block_in_place(|| finish::close_if_final(&mut table, self.request, held, self.start, ended))
     }
 
     /// The steps.
@@ -123,7 +125,14 @@ impl Load<'_> {
         })?;
         let details = finish::check(self.request, &plan, &reports, admitted.ratio)?;
         self.enter(Phase::Committing);
-        let rows = finish::Rows { folder: &folder, schema: &schema, plan: &plan, reports, details };
+        let rows = finish::Rows {
+            folder: &folder,
+            schema: &schema,
+            plan: &plan,
+            reports,
+            details,
+            start: self.start,
+        };
         block_in_place(|| finish::commit(table, self.request, rows, admitted.deadline))
     }
 

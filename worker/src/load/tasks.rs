@@ -78,7 +78,8 @@ fn run_one(
         task: number,
         writer: writer_id().to_owned(),
     };
-    let report = pipeline::run_task(job, identity, task)?;
+    let rejected_path = folder.rejected_path(number, writer_id());
+    let report = pipeline::run_task(job, identity, rejected_path, task)?;
     Ok(folder.put_task_report(&report)?)
 }
 

@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use arrow::array::RecordBatch;
 
+use super::Job;
 use super::files::{RowGroup, TaskFiles};
+use super::memory::Decoders;
 use super::queue::ByteQueue;
 use super::work::WorkList;
-use super::{Job, MemoryShares};
 use crate::convert::Converter;
 use crate::decode::{ReadOptions, RowGroupReader};
 use crate::load::LoadFailure;
@@ -24,6 +25,7 @@ struct Started {
 /// Decodes until the list is empty or closed.
 pub fn decode_all(
     job: &Job,
+    decoders: Decoders,
     files: &TaskFiles<'_>,
     work: &WorkList<RowGroup>,
     queue: &ByteQueue<RecordBatch>,
@@ -33,30 +35,27 @@ pub fn decode_all(
         let current = match next.take() {
             Some(started) => started,
             None => match work.next() {
-                Some(unit) => start(job, unit)?,
+                Some(unit) => start(decoders, unit)?,
                 None => return Ok(()),
             },
         };
-        next = work.try_next().map(|unit| start(job, unit)).transpose()?;
+        if decoders.ahead {
+            next = work.try_next().map(|unit| start(decoders, unit)).transpose()?;
+        }
         if !decode_group(job, files, current, queue)? {
             return Ok(());
         }
     }
 }
 
-fn start(job: &Job, unit: RowGroup) -> Result<Started, LoadFailure> {
+fn start(decoders: Decoders, unit: RowGroup) -> Result<Started, LoadFailure> {
     let options = ReadOptions {
         batch_rows: BATCH_ROWS,
-        budget_bytes: reader_budget(job.memory, job.threads),
+        budget_bytes: decoders.reader_bytes,
         dictionary_columns: unit.opened.mapping.dictionary_columns(),
     };
     let reader = unit.opened.parquet.read(unit.group, unit.opened.mapping.projection(), &options)?;
     Ok(Started { unit, reader })
-}
-
-/// Two readers a thread: the one that is decoded and the one that is fetched ahead.
-fn reader_budget(memory: MemoryShares, threads: usize) -> usize {
-    memory.decode / (2 * threads)
 }
 
 /// `false`: the queue was closed, somebody else failed.

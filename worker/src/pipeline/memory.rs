@@ -1,7 +1,11 @@
 //! How a worker's memory budget is shared out.
 
-/// What the process costs before the first row: code, allocator, TLS, runtime, the log's state. Bytes.
-const BASE: u64 = 48 << 20;
+/// What the process costs beside the shares: code, TLS, runtime, the log's state, and what the allocator
+/// keeps of what was freed. Bytes.
+const BASE: u64 = 64 << 20;
+
+/// A reader with less than this reads its columns in slices, again and again. Bytes.
+const READER: usize = 16 << 20;
 
 /// Below this there is no sense in trying: the base and one window a stage. Bytes.
 pub const SMALLEST_BUDGET: u64 = 96 << 20;
@@ -21,8 +25,27 @@ impl MemoryShares {
     /// Shares out a budget (bytes); a budget below [`SMALLEST_BUDGET`] is taken for that.
     pub fn of(budget: u64) -> Self {
         let usable = usize::try_from(budget.max(SMALLEST_BUDGET) - BASE).unwrap_or(usize::MAX / 2);
-        Self { decode: usable / 4, queue: usable / 10, writer: usable / 100 * 55 }
+        Self { decode: usable / 100 * 18, queue: usable / 100 * 6, writer: usable / 100 * 45 }
     }
+
+    /// How many threads decode, of those that may, and with how much memory each reader: two readers a thread
+    /// (one decodes, the next one's bytes are on their way), fewer where they would be too small.
+    pub fn decoders(&self, threads: usize) -> Decoders {
+        let threads = threads.min(self.decode / READER).max(1);
+        let readers = if self.decode / (2 * threads) >= READER { 2 } else { 1 };
+        Decoders { threads, ahead: readers == 2, reader_bytes: self.decode / (readers * threads) }
+    }
+}
+
+/// How the share of the decoders is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decoders {
+    /// Threads that decode.
+    pub threads: usize,
+    /// Whether each fetches its next row group while it decodes one.
+    pub ahead: bool,
+    /// Bytes of each reader.
+    pub reader_bytes: usize,
 }
 
 #[cfg(test)]
@@ -34,6 +57,13 @@ mod tests {
         for budget in [SMALLEST_BUDGET, 256 << 20, 1 << 30, 1 << 40] {
             let shares = MemoryShares::of(budget);
             assert!((shares.decode + shares.queue + shares.writer) as u64 + BASE <= budget);
+            for threads in [1, 2, 64] {
+                let decoders = shares.decoders(threads);
+                let readers = decoders.threads * if decoders.ahead { 2 } else { 1 };
+                assert!((1..=threads).contains(&decoders.threads));
+                assert!(readers * decoders.reader_bytes <= shares.decode);
+                assert!(decoders.reader_bytes >= READER || decoders.threads == 1);
+            }
         }
     }
 }

@@ -24,7 +24,7 @@ use std::time::Instant;
 use arrow::array::RecordBatch;
 use longshore_crds::{LoadRequest, OnMissingColumn};
 use longshore_storage::durable::FileSystem;
-use longshore_storage::load::{PlannedTask, TaskReport};
+use longshore_storage::load::{FileReport, PlannedTask, Segment, TaskReport};
 use longshore_storage::schema::TableSchema;
 use longshore_storage::tablet::{TabletWriter, TaskIdentity, WriterMetrics, WriterOptions};
 use tokio_util::sync::CancellationToken;
@@ -63,7 +63,7 @@ pub struct Job {
     pub schema: Arc<TableSchema>,
     /// How values are cast.
     pub rules: Rules,
-    /// Threads that decode.
+    /// Threads that sort and encode; as many decode, where the memory allows.
     pub threads: usize,
     /// The budget, shared out.
     pub memory: MemoryShares,
@@ -87,9 +87,13 @@ impl Job {
 
 /// Runs one task to its report; blocking. The segments it names are durable, the report itself is not yet
 /// written. On failure nothing of this task is left but what `tmp/` holds.
-pub fn run_task(job: &Job, identity: TaskIdentity, task: &PlannedTask) -> Result<TaskReport, LoadFailure> {
+pub fn run_task(
+    job: &Job,
+    identity: TaskIdentity,
+    rejected_path: String,
+    task: &PlannedTask,
+) -> Result<TaskReport, LoadFailure> {
     let number = identity.task;
-    let rejected_path = rejected_path(&identity);
     let mut writer = TabletWriter::new(
         Arc::clone(&job.files),
         job.root.clone(),
@@ -100,31 +104,54 @@ pub fn run_task(job: &Job, identity: TaskIdentity, task: &PlannedTask) -> Result
     )?;
     job.rejects.begin_task(rejected_path);
     let files = TaskFiles::new(job, task);
-    let streamed = stream_rows(job, &files, &mut writer);
-    match streamed.and_then(|()| files.reports()) {
-        Ok(reports) => {
-            let segments = writer.finish()?;
-            let written: u64 = segments.iter().map(|segment| segment.rows).sum();
-            let loaded: u64 = reports.iter().map(|file| file.loaded).sum();
-            if written != loaded {
-                return Err(LoadFailure::LostRows { task: number, loaded, written });
-            }
-            Progress::add(&job.progress.rows_written, written);
-            let (rejected, rejected_rows, first_errors) = job.rejects.end_task()?;
-            Ok(TaskReport { task: number, files: reports, segments, rejected, rejected_rows, first_errors })
-        }
+    let streamed = stream_rows(job, &files, &mut writer).and_then(|()| files.reports());
+    let written = match streamed {
+        Ok(reports) => writer.finish().map(|segments| (reports, segments)).map_err(LoadFailure::from),
         Err(failure) => {
             writer.abandon();
-            job.rejects.abandon_task();
+            Err(failure)
+        }
+    };
+    let ended = written.and_then(|(reports, segments)| end_task(job, number, reports, segments));
+    if ended.is_err() {
+        job.rejects.abandon_task();
+    }
+    ended
+}
+
+/// Compares rows in and out, and makes the rejected rows durable.
+fn end_task(
+    job: &Job,
+    number: u32,
+    files: Vec<FileReport>,
+    segments: Vec<Segment>,
+) -> Result<TaskReport, LoadFailure> {
+    let written: u64 = segments.iter().map(|segment| segment.rows).sum();
+    let loaded: u64 = files.iter().map(|file| file.loaded).sum();
+    let rejected = if written == loaded {
+        job.rejects.end_task().map_err(LoadFailure::from)
+    } else {
+        Err(LoadFailure::LostRows { task: number, loaded, written })
+    };
+    match rejected {
+        Ok((rejected, rejected_rows, first_errors)) => {
+            Progress::add(&job.progress.rows_written, written);
+            Ok(TaskReport { task: number, files, segments, rejected, rejected_rows, first_errors })
+        }
+        Err(failure) => {
+            remove_segments(job, &segments);
             Err(failure)
         }
     }
 }
 
-/// Path of a task's rejected rows, relative to the table's folder.
-fn rejected_path(identity: &TaskIdentity) -> String {
-    let TaskIdentity { label, run, attempt, task, writer } = identity;
-    format!("_longshore/loads/{label}/{run}-{attempt}/rejected-{task:04}-{writer}.parquet")
+fn remove_segments(job: &Job, segments: &[Segment]) {
+    for segment in segments {
+        let path = job.root.join(&segment.path);
+        if let Err(error) = job.files.remove(&path) {
+            tracing::warn!(path = %path.display(), %error, "a segment of the failed task stays behind");
+        }
+    }
 }
 
 fn writer_options(job: &Job) -> WriterOptions {
@@ -138,8 +165,9 @@ fn writer_options(job: &Job) -> WriterOptions {
 
 /// Runs the stages until every row is in the writer or the first failure.
 fn stream_rows(job: &Job, files: &TaskFiles<'_>, writer: &mut TabletWriter) -> Result<(), LoadFailure> {
-    let work = WorkList::new(files.len(), job.threads * 2);
-    let queue = ByteQueue::new(job.memory.queue, job.threads);
+    let decoders = job.memory.decoders(job.threads);
+    let work = WorkList::new(files.len(), decoders.threads * 2);
+    let queue = ByteQueue::new(job.memory.queue, decoders.threads);
     let failure = FirstFailure::default();
     let stop = |error| {
         failure.set(error);
@@ -150,9 +178,9 @@ fn stream_rows(job: &Job, files: &TaskFiles<'_>, writer: &mut TabletWriter) -> R
         for _ in 0..OPENERS.min(files.len()) {
             scope.spawn(|| guarded(|| files::open_all(files, &work)).unwrap_or_else(&stop));
         }
-        for _ in 0..job.threads {
+        for _ in 0..decoders.threads {
             scope.spawn(|| {
-                guarded(|| decoder::decode_all(job, files, &work, &queue)).unwrap_or_else(&stop);
+                guarded(|| decoder::decode_all(job, decoders, files, &work, &queue)).unwrap_or_else(&stop);
                 queue.leave();
             });
         }

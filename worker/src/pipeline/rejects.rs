@@ -94,24 +94,33 @@ impl Rejects {
 
     /// The task is done: its file is durable when this returns.
     pub fn end_task(&self) -> Result<TaskResult, RejectedError> {
-        let task = std::mem::take(&mut *self.lock());
-        match task.writer {
+        let mut task = self.lock();
+        let path = match task.writer.take() {
             Some(writer) => {
-                writer.finish()?;
-                Ok((Some(task.path), task.rows, task.first_errors))
+                if let Err(error) = writer.finish() {
+                    self.remove(&task.path);
+                    return Err(error);
+                }
+                Some(std::mem::take(&mut task.path))
             }
-            None => Ok((None, 0, task.first_errors)),
-        }
+            None => None,
+        };
+        let TaskRejects { rows, first_errors, .. } = std::mem::take(&mut *task);
+        Ok((path, rows, first_errors))
     }
 
     /// The task failed: nothing of it stays.
     pub fn abandon_task(&self) {
         let task = std::mem::take(&mut *self.lock());
         if task.writer.is_some() {
-            let path = self.root.join(&task.path);
-            if let Err(error) = self.files.remove(&path) {
-                tracing::warn!(path = %path.display(), %error, "a file of rejected rows stays behind");
-            }
+            self.remove(&task.path);
+        }
+    }
+
+    fn remove(&self, path: &str) {
+        let path = self.root.join(path);
+        if let Err(error) = self.files.remove(&path) {
+            tracing::warn!(path = %path.display(), %error, "a file of rejected rows stays behind");
         }
     }
 

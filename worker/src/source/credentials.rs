@@ -226,6 +226,13 @@ impl Base {
                 })
             }
             Self::Chain(chain) => chain.provide_credentials().await.map_err(|error| {
+                // A provider that is configured and fails is another thing than none: it may answer later.
+                if matches!(
+                    error,
+                    CredentialsError::ProviderError(_) | CredentialsError::ProviderTimedOut(_)
+                ) {
+                    return SourceError::IdentityUnreachable { cause: cut(&causes(&error)) };
+                }
                 missing(format!(
                     "neither the environment, a profile, a web identity nor a container identity gave any \
                      ({}); name a Secret in s3.credentials.secretRef, or set anonymous: true for a public bucket",

@@ -227,6 +227,12 @@ pub enum SourceError {
         /// Secret, file or source that lacks, and what to do; never a value.
         reason: String,
     },
+    /// What gives the credentials did not answer.
+    #[error("no credentials for now: {cause}; the identity's endpoint must be reachable from here")]
+    IdentityUnreachable {
+        /// The provider's words.
+        cause: String,
+    },
     /// The load was cancelled.
     #[error("cancelled")]
     Cancelled,
@@ -274,6 +280,7 @@ impl SourceError {
             Self::NoMatchingFiles { .. } => "NoMatchingFiles",
             Self::InvalidPath { .. } => "InvalidPath",
             Self::CredentialsNotFound { .. } => "CredentialsNotFound",
+            Self::IdentityUnreachable { .. } => "IdentityUnreachable",
             Self::Cancelled => "Cancelled",
             Self::LocalFile { .. } => "LocalFile",
         }
@@ -286,6 +293,7 @@ impl SourceError {
             | Self::ConnectionLost { .. }
             | Self::Timeout { .. }
             | Self::Truncated { .. }
+            | Self::IdentityUnreachable { .. }
             | Self::EndpointUnreachable { .. } => true,
             Self::StoreError { answer, .. } => {
                 answer.status.is_none_or(|status| status >= 500 && status != 501)

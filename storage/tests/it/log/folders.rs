@@ -62,7 +62,7 @@ fn the_first_plan_and_the_first_report_win() {
     assert_eq!(folder.put_task_report(&report(0, "y")).unwrap(), report(0, "x"));
     assert_eq!(folder.task_reports().unwrap().len(), 1);
     assert!(temporary_files(&folder.path()).is_empty());
-    assert_eq!(folder.rejected_path(3, "w"), "_longshore/loads/l/1-1/rejected.0003-w.jsonl");
+    assert_eq!(folder.rejected_path(3, "w"), "_longshore/loads/l/1-1/rejected-0003-w.parquet");
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a09_a_failed_run_removes_its_own_files() {
     assert!(!place.root.join("b-00001/x.parquet").exists());
     assert!(!first.path().exists());
     let left: Vec<_> = fs::read_dir(second.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert_eq!(left, ["rejected.0000-w.jsonl"]);
+    assert_eq!(left, ["rejected-0000-w.parquet"]);
 }
 
 #[test]
