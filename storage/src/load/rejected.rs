@@ -268,7 +268,7 @@ mod tests {
         RejectedWriter::create(&files, &path).unwrap().finish().unwrap();
         assert_eq!(read_rejected(&Posix, &path, 10).unwrap(), []);
         let error = RejectedWriter::create(&files, &path).unwrap_err();
-        assert_eq!(error.category(), "VolumeFailed");
+        assert_eq!(error.category(), "VolumeError");
         assert!(error.to_string().contains("rejected.parquet"), "{error}");
     }
 

@@ -12,7 +12,7 @@ use longshore_storage::history::{
 };
 use longshore_storage::load::{FirstError, LoadFolder, Plan, PlannedTask, TaskReport};
 use longshore_storage::schema::TableSchema;
-use longshore_storage::table::{Claim, CloseOutcome, CommitOutcome, LoadCommit, Table};
+use longshore_storage::table::{Claim, CloseOutcome, CommitOutcome, LabelState, LoadCommit, Table};
 
 use super::{FilterRatio, LoadFailure};
 use crate::pipeline::FIRST_ERRORS;
@@ -256,7 +256,13 @@ pub fn close_if_final(
     ended: Ended,
 ) -> Ended {
     let Claimed { claim: Some(claim), folder } = claimed else { return ended };
-    let Some(failure) = ended.failure.as_ref().filter(|failure| failure.is_final()) else { return ended };
+    let Some(failure) = &ended.failure else { return ended };
+    if failure.exit_code() == exit::TRANSIENT {
+        return overtaken(table, claim).unwrap_or(ended);
+    }
+    if !failure.is_final() {
+        return ended;
+    }
     let outcome = match failure {
         LoadFailure::Deadline => HistoryOutcome::TimedOut,
         _ => HistoryOutcome::Failed,
@@ -273,6 +279,30 @@ pub fn close_if_final(
         Ok(CloseOutcome::Superseded) => ended_superseded(ended),
         // No row was being committed: it failed, and the run is open still.
         Err(error) => Ended { details: ended.details, ..Ended::failed(error.into()) },
+    }
+}
+
+/// What the log says of an attempt that failed for a reason that may lie in another one's work: whoever
+/// finishes a load removes the plans and reports of those it shut out.
+fn overtaken(table: &mut Table, claim: &Claim) -> Option<Ended> {
+    if let Err(error) = table.refresh() {
+        tracing::warn!(%error, "the log cannot be read again");
+        return None;
+    }
+    let own = (claim.run(), claim.attempt());
+    match table.label(claim.label()) {
+        Ok(LabelState::Loaded { version, record }) => Some(Ended::already(*record, version)),
+        Ok(LabelState::Claimed { run, attempt }) if (run, attempt) > own => {
+            Some(Ended::failed(LoadFailure::Superseded).with_claim(Some(claim)))
+        }
+        Ok(LabelState::Closed { run }) if run >= claim.run() => {
+            Some(Ended::failed(LoadFailure::Superseded).with_claim(Some(claim)))
+        }
+        Ok(_) => None,
+        Err(error) => {
+            tracing::warn!(%error, "the state of the label cannot be read again");
+            None
+        }
     }
 }
 
