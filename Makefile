@@ -27,7 +27,7 @@ demo: prerequisites ## Ten million rows from an S3 server into a table; again: n
 	scripts/demo $(TARGET_DIR)/debug $(ROWS)
 
 bench: prerequisites ## The load against decode-only and a plain copy: CPU, wall, memory (release build)
-	cargo build --locked --release --bins
+	cargo build --locked --release --bins -p longshore-bench -p longshore-worker
 	$(TARGET_DIR)/release/longshore-bench --rows $(ROWS)
 
 venv: $(VENV)/ready ## Other engines that read our tables, and a second S3 server, for the tests
