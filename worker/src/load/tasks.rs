@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{LoadContext, LoadFailure};
 use crate::convert::Rules;
-use crate::pipeline::{self, Job, MemoryShares, Rejects};
+use crate::pipeline::{self, Job, MemoryShares, Rejects, SMALLEST_BUDGET};
 use crate::progress::Progress;
 use crate::source::Store;
 
@@ -112,6 +112,10 @@ fn job(parts: &JobParts, kept: u64) -> Job {
         asked => asked as usize,
     };
     let metrics = &parts.context.metrics;
+    if parts.context.memory_bytes < SMALLEST_BUDGET {
+        let (given, taken) = (parts.context.memory_bytes, SMALLEST_BUDGET);
+        tracing::warn!(given, taken, "the memory budget is below the smallest one, which is taken instead");
+    }
     Job {
         rejects: Rejects::new(
             Arc::clone(&parts.files),

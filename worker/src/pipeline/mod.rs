@@ -35,7 +35,7 @@ use crate::metrics::StageClock;
 use crate::progress::Progress;
 use crate::source::Store;
 
-pub use memory::MemoryShares;
+pub use memory::{MemoryShares, SMALLEST_BUDGET};
 pub use rejects::{FIRST_ERRORS, Rejects};
 
 use files::TaskFiles;
