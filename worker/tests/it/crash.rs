@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow::array::{AsArray, Int64Array};
@@ -44,9 +45,13 @@ fn request(world: &World, load: i64) -> LoadRequest {
     request
 }
 
+static NEXT_REQUEST: AtomicU32 = AtomicU32::new(0);
+
 /// Starts a worker process; its report goes to standard output.
 fn spawn(world: &World, request: &LoadRequest) -> Child {
-    let path = world.folder.path().join(format!("request-{}.json", request.label));
+    // A file of its own: a twin that starts while the file is written again would read half of it.
+    let number = NEXT_REQUEST.fetch_add(1, Ordering::Relaxed);
+    let path = world.folder.path().join(format!("request-{number}.json"));
     std::fs::write(&path, serde_json::to_vec(request).unwrap()).unwrap();
     Command::new(env!("CARGO_BIN_EXE_longshore-worker"))
         .args(["load", "--memory", "134217728"])
