@@ -240,6 +240,7 @@ pub fn commit(
 }
 
 /// What an attempt holds.
+#[derive(Clone, Copy)]
 pub struct Claimed<'a> {
     /// The claim, if it got one.
     pub claim: Option<&'a Claim>,
