@@ -1,4 +1,9 @@
 //! `longshore`: the manifests of a cluster on one machine.
+#![allow(
+    rustdoc::invalid_html_tags,
+    rustdoc::bare_urls,
+    reason = "doc comments of arguments are what --help prints"
+)]
 
 mod apply;
 mod args;

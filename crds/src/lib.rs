@@ -1,4 +1,5 @@
 //! The API of `longshore.dev/v1alpha1`, and what passes between the operator and the worker. No I/O here.
+#![allow(rustdoc::invalid_html_tags, reason = "doc comments of fields are what kubectl explain prints")]
 
 pub mod conditions;
 mod crd;

@@ -1,4 +1,5 @@
 //! `longshore-light-s3`: serves a folder as S3 at a small cost of CPU; see the library's `light_s3`.
+#![allow(rustdoc::invalid_html_tags, reason = "doc comments of arguments are what --help prints")]
 
 use std::path::PathBuf;
 
