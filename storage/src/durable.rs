@@ -12,11 +12,13 @@ use std::time::SystemTime;
 mod error;
 mod posix;
 mod put;
+mod site;
 
 pub use error::VolumeError;
 pub use posix::Posix;
 pub(crate) use put::discard;
-pub use put::{make_dirs, put_new, unique_name, write_new, writer_id};
+pub use put::{PutSites, make_dirs, put_new, unique_name, write_new, writer_id};
+pub use site::SyncSite;
 
 /// What the storage crate asks of a volume. Paths are absolute or relative to the process, never escaped.
 pub trait FileSystem: Send + Sync + Debug {
@@ -29,8 +31,8 @@ pub trait FileSystem: Send + Sync + Debug {
     fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Replaces `to` by `from` (`rename(2)`): only for hints that may be lost.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
-    /// Makes the names in a folder durable.
-    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Makes the names in a folder durable. `site` says which place asks: no volume acts on it.
+    fn sync_dir(&self, path: &Path, site: SyncSite) -> io::Result<()>;
     /// Opens a file for reading at offsets.
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>>;
     /// Entries of a folder in no order; a fresh `readdir`, which is no snapshot beside a busy writer.
@@ -44,8 +46,8 @@ pub trait FileSystem: Send + Sync + Debug {
 /// A file that is being written for the first and only time.
 pub trait WriteFile: Write + Send {
     /// Makes the contents durable (fsync). After an error the file must be given up, not synced again:
-    /// the kernel may have dropped the dirty pages.
-    fn sync(&mut self) -> io::Result<()>;
+    /// the kernel may have dropped the dirty pages. `site` says which place asks: no volume acts on it.
+    fn sync(&mut self, site: SyncSite) -> io::Result<()>;
 }
 
 /// A file open for reading.

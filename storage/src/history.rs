@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::durable::{FileSystem, VolumeError, make_dirs, put_new, read_all, unique_name};
+use crate::durable::{
+    FileSystem, PutSites, SyncSite, VolumeError, make_dirs, put_new, read_all, unique_name,
+};
 use crate::load::label_hash;
 
 /// Folder of the records, below the table's.
@@ -233,9 +235,10 @@ pub(crate) fn write_record(
     let path = folder.join(&name);
     let bytes = serde_json::to_vec(record)
         .map_err(|e| HistoryError::Damaged { path: path.clone(), what: e.to_string() })?;
-    make_dirs(files, &folder)?;
+    make_dirs(files, &folder, SyncSite::OwnFolderNames)?;
+    let sites = PutSites { contents: SyncSite::RecordContents, name: SyncSite::RecordName };
     // Only a lost reply can make our own name look taken.
-    if !put_new(files, &folder, &name, &bytes)?
+    if !put_new(files, &folder, &name, &bytes, sites)?
         && read_all(files, &path).map_err(|e| VolumeError::new("read", &path, e))? != bytes
     {
         let what = "a name that only this process uses is taken".to_owned();

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use super::{DirectoryEntry, FileSystem, ReadFile, WriteFile};
+use super::{DirectoryEntry, FileSystem, ReadFile, SyncSite, WriteFile};
 
 /// Mode of every file: the volume's group may read and write.
 const FILE_MODE: u32 = 0o660;
@@ -43,7 +43,7 @@ impl FileSystem for Posix {
         fs::rename(from, to)
     }
 
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+    fn sync_dir(&self, path: &Path, _: SyncSite) -> io::Result<()> {
         File::open(path)?.sync_all()
     }
 
@@ -94,7 +94,7 @@ impl Write for PosixFile {
 }
 
 impl WriteFile for PosixFile {
-    fn sync(&mut self) -> io::Result<()> {
+    fn sync(&mut self, _: SyncSite) -> io::Result<()> {
         self.0.sync_all()
     }
 }

@@ -6,7 +6,16 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{FileSystem, VolumeError};
+use super::{FileSystem, SyncSite, VolumeError};
+
+/// The places that a file which is put in place makes durable: its contents, then its name.
+#[derive(Debug, Clone, Copy)]
+pub struct PutSites {
+    /// The contents, before the name is taken.
+    pub contents: SyncSite,
+    /// The name, before the call returns.
+    pub name: SyncSite,
+}
 
 /// The random 64-bit id of this process, 16 hex digits: it stands in the name of every file it makes.
 pub fn writer_id() -> &'static str {
@@ -26,13 +35,18 @@ pub fn unique_name() -> String {
 
 /// Writes a new file with durable contents; its name is durable only after a sync of the folder. A file
 /// that could not be completed is removed.
-pub fn write_new(files: &dyn FileSystem, path: &Path, bytes: &[u8]) -> Result<(), VolumeError> {
+pub fn write_new(
+    files: &dyn FileSystem,
+    path: &Path,
+    bytes: &[u8],
+    site: SyncSite,
+) -> Result<(), VolumeError> {
     let mut file = files.create(path).map_err(|e| VolumeError::new("create", path, e))?;
     let written = file
         .write_all(bytes)
         .and_then(|()| file.flush())
         .map_err(|e| VolumeError::new("write", path, e))
-        .and_then(|()| file.sync().map_err(|e| VolumeError::new("fsync", path, e)));
+        .and_then(|()| file.sync(site).map_err(|e| VolumeError::new("fsync", path, e)));
     drop(file);
     if written.is_err() {
         discard(files, path);
@@ -42,10 +56,16 @@ pub fn write_new(files: &dyn FileSystem, path: &Path, bytes: &[u8]) -> Result<()
 
 /// Puts `folder/name` in place: whole, durable, and only if no one was first. `false`: another file has the
 /// name. Either way the name that stands is durable on return.
-pub fn put_new(files: &dyn FileSystem, folder: &Path, name: &str, bytes: &[u8]) -> Result<bool, VolumeError> {
+pub fn put_new(
+    files: &dyn FileSystem,
+    folder: &Path,
+    name: &str,
+    bytes: &[u8],
+    sites: PutSites,
+) -> Result<bool, VolumeError> {
     let temporary = folder.join(format!(".{name}.{}.tmp", unique_name()));
     let path = folder.join(name);
-    write_new(files, &temporary, bytes)?;
+    write_new(files, &temporary, bytes, sites.contents)?;
     let linked = files.link(&temporary, &path);
     discard(files, &temporary);
     let won = match linked {
@@ -53,16 +73,16 @@ pub fn put_new(files: &dyn FileSystem, folder: &Path, name: &str, bytes: &[u8]) 
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
         Err(error) => return Err(VolumeError::new("link", &path, error)),
     };
-    files.sync_dir(folder).map_err(|e| VolumeError::new("fsync the folder", folder, e))?;
+    files.sync_dir(folder, sites.name).map_err(|e| VolumeError::new("fsync the folder", folder, e))?;
     Ok(won)
 }
 
 /// Makes a folder and those above it that are missing, every new name durable in its parent.
-pub fn make_dirs(files: &dyn FileSystem, path: &Path) -> Result<(), VolumeError> {
+pub fn make_dirs(files: &dyn FileSystem, path: &Path, site: SyncSite) -> Result<(), VolumeError> {
     let Some(parent) = path.parent() else { return Ok(()) };
     let made = match files.create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make_dirs(files, parent)?;
+            make_dirs(files, parent, site)?;
             files.create_dir(path)
         }
         other => other,
@@ -70,7 +90,7 @@ pub fn make_dirs(files: &dyn FileSystem, path: &Path) -> Result<(), VolumeError>
     made.map_err(|e| VolumeError::new("make the folder", path, e))?;
     // Also when it was there: whoever made it may not have come to its fsync.
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-    files.sync_dir(parent).map_err(|e| VolumeError::new("fsync the folder", parent, e))
+    files.sync_dir(parent, site).map_err(|e| VolumeError::new("fsync the folder", parent, e))
 }
 
 /// Removes a file that means nothing to anyone; one that stays costs space until vacuum.
@@ -87,11 +107,13 @@ mod tests {
     use super::*;
     use crate::durable::{Posix, read_all};
 
+    const SITES: PutSites = PutSites { contents: SyncSite::PlanContents, name: SyncSite::PlanName };
+
     #[test]
     fn the_first_writer_wins_and_no_temporary_file_stays() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(put_new(&Posix, folder.path(), "a.json", b"first").unwrap());
-        assert!(!put_new(&Posix, folder.path(), "a.json", b"second").unwrap());
+        assert!(put_new(&Posix, folder.path(), "a.json", b"first", SITES).unwrap());
+        assert!(!put_new(&Posix, folder.path(), "a.json", b"second", SITES).unwrap());
         assert_eq!(read_all(&Posix, &folder.path().join("a.json")).unwrap(), b"first");
         assert_eq!(Posix.list(folder.path()).unwrap().len(), 1);
     }
@@ -100,8 +122,8 @@ mod tests {
     fn folders_are_made_with_those_above_them() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b/c");
-        make_dirs(&Posix, &path).unwrap();
-        make_dirs(&Posix, &path).unwrap();
+        make_dirs(&Posix, &path, SITES.name).unwrap();
+        make_dirs(&Posix, &path, SITES.name).unwrap();
         assert!(path.is_dir());
     }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Plan, Segment, TaskReport};
-use crate::durable::{FileSystem, VolumeError, discard, make_dirs, put_new, read_all};
+use crate::durable::{FileSystem, PutSites, SyncSite, VolumeError, discard, make_dirs, put_new, read_all};
 use crate::log::TableError;
 use crate::table::Claim;
 
@@ -40,7 +40,7 @@ impl LoadFolder {
     /// Makes the folder of a claim, its name durable.
     pub(crate) fn make(files: Arc<dyn FileSystem>, root: &Path, claim: &Claim) -> Result<Self, TableError> {
         let folder = Self { files, root: root.to_owned(), claim: claim.clone() };
-        make_dirs(folder.files.as_ref(), &folder.path())?;
+        make_dirs(folder.files.as_ref(), &folder.path(), SyncSite::LoadFolderNames)?;
         Ok(folder)
     }
 
@@ -62,13 +62,15 @@ impl LoadFolder {
 
     /// Puts the plan in place, durable. The first one wins: the answer is the plan that stands.
     pub fn put_plan(&self, plan: &Plan) -> Result<Plan, TableError> {
-        self.put(PLAN, plan)
+        let sites = PutSites { contents: SyncSite::PlanContents, name: SyncSite::PlanName };
+        self.put(PLAN, plan, sites)
     }
 
     /// Puts a task's report in place, durable. The first one wins: the answer is the report that stands, and
     /// the segments of a loser are in no one's way.
     pub fn put_task_report(&self, report: &TaskReport) -> Result<TaskReport, TableError> {
-        self.put(&report_name(report.task), report)
+        let sites = PutSites { contents: SyncSite::ReportContents, name: SyncSite::ReportName };
+        self.put(&report_name(report.task), report, sites)
     }
 
     /// The plan, if one is in place.
@@ -187,11 +189,12 @@ impl LoadFolder {
         &self,
         name: &str,
         document: &T,
+        sites: PutSites,
     ) -> Result<T, TableError> {
         let folder = self.path();
         let path = folder.join(name);
         let bytes = serde_json::to_vec(document).map_err(|e| damaged(&path, &e))?;
-        if put_new(self.files.as_ref(), &folder, name, &bytes)? {
+        if put_new(self.files.as_ref(), &folder, name, &bytes, sites)? {
             return Ok(document.clone());
         }
         read_document(self.files.as_ref(), &path)?

@@ -15,7 +15,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use crate::durable::{FileSystem, VolumeError, WriteFile, read_all};
+use crate::durable::{FileSystem, SyncSite, VolumeError, WriteFile, read_all};
 
 /// Bytes of rows that are held before they are encoded.
 const ROW_GROUP_BYTES: usize = 8 << 20;
@@ -122,9 +122,10 @@ impl RejectedWriter {
         let Self { path, files, writer, rows } = self;
         let failed = |action, error| VolumeError::new(action, &path, error);
         let mut file = writer.into_inner().map_err(|error| failed("write", into_io(error)))?;
-        file.sync().map_err(|error| failed("sync", error))?;
+        file.sync(SyncSite::RejectedContents).map_err(|error| failed("fsync", error))?;
         if let Some(folder) = path.parent() {
-            files.sync_dir(folder).map_err(|error| failed("sync the folder of", error))?;
+            let synced = files.sync_dir(folder, SyncSite::RejectedName);
+            synced.map_err(|error| failed("fsync the folder of", error))?;
         }
         Ok(rows)
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::TableError;
 use super::names::{LAST_CHECKPOINT, LogName, checkpoint_name, commit_name};
-use crate::durable::{FileSystem, read_all};
+use crate::durable::{FileSystem, SyncSite, read_all};
 
 /// Name of the folder.
 pub(crate) const LOG_FOLDER: &str = "_delta_log";
@@ -107,11 +107,11 @@ impl LogFolder {
 
     /// Makes every name that is visible durable. After one failure it fails for ever: the kernel reports a
     /// lost write once, and a second success would prove nothing.
-    pub(crate) fn sync(&self) -> Result<(), TableError> {
+    pub(crate) fn sync(&self, site: SyncSite) -> Result<(), TableError> {
         if self.sync_failed.load(Ordering::Acquire) {
             return Err(TableError::SyncFailedBefore { path: self.path.clone() });
         }
-        self.files.sync_dir(&self.path).map_err(|error| {
+        self.files.sync_dir(&self.path, site).map_err(|error| {
             self.sync_failed.store(true, Ordering::Release);
             TableError::volume("fsync the folder", &self.path, error)
         })

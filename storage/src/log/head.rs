@@ -15,6 +15,7 @@ use super::error::{CommitError, TableError};
 use super::folder::{CheckpointFile, Listing, LogFolder};
 use super::put::{Commit, Put};
 use super::{checkpoint, delta_schema, protocol};
+use crate::durable::SyncSite;
 use crate::schema::TableSchema;
 
 /// Pause between two looks at a name that must turn up.
@@ -199,10 +200,11 @@ impl Head {
         Ok(())
     }
 
-    /// Makes what was read durable: to be called before anything outside the log follows from it.
-    pub(crate) fn make_durable(&self) -> Result<(), TableError> {
+    /// Makes what was read durable: to be called before anything outside the log follows from it. `site`
+    /// says what follows.
+    pub(crate) fn make_durable(&self, site: SyncSite) -> Result<(), TableError> {
         if self.durable_below.get() < self.state.next {
-            self.log.sync()?;
+            self.log.sync(site)?;
             self.durable_below.set(self.state.next);
         }
         Ok(())
@@ -221,7 +223,7 @@ impl Head {
             };
             let version = self.state.next;
             // What we build on may be visible and not yet durable.
-            self.make_durable().map_err(|error| self.log.unknown(version, &error))?;
+            self.make_durable(SyncSite::BuildOnNames).map_err(|error| self.log.unknown(version, &error))?;
             match self.log.put(version, &commit)? {
                 Put::Committed => {
                     self.take(&commit).map_err(CommitError::from)?;

@@ -10,7 +10,7 @@ use super::error::TableError;
 use super::folder::{CheckpointFile, LastCheckpoint, LogFolder};
 use super::head::Head;
 use super::names::{LAST_CHECKPOINT, checkpoint_name};
-use crate::durable::{discard, unique_name, write_new};
+use crate::durable::{SyncSite, discard, unique_name, write_new};
 
 /// Commits before which no checkpoint is made.
 const MIN_COMMITS: u64 = 50;
@@ -56,7 +56,7 @@ impl Head {
     pub(crate) fn write_checkpoint(&mut self) -> Result<u64, TableError> {
         let version = self.version();
         // It must never hold what a power cut could take back.
-        self.make_durable()?;
+        self.make_durable(SyncSite::CheckpointBaseNames)?;
         let log = self.log();
         let name = checkpoint_name(version);
         let temporary = log.path().join(format!(".{name}.{}.tmp", unique_name()));
@@ -70,7 +70,7 @@ impl Head {
         });
         discard(log.files(), &temporary);
         let own_bytes = linked?;
-        log.sync()?;
+        log.sync(SyncSite::CheckpointName)?;
         let listed = log.list()?.checkpoints.get(&version).copied();
         log.raise_hint()?;
         let bytes = own_bytes.or(listed).unwrap_or_default();
@@ -144,13 +144,13 @@ impl LogFolder {
             };
             let bytes = serde_json::to_vec(&hint).map_err(|e| TableError::damaged(&path, e.to_string()))?;
             let temporary = self.path().join(format!(".{LAST_CHECKPOINT}.{}.tmp", unique_name()));
-            write_new(self.files(), &temporary, &bytes)?;
+            write_new(self.files(), &temporary, &bytes, SyncSite::HintContents)?;
             let target = self.path().join(LAST_CHECKPOINT);
             if let Err(error) = self.files().rename(&temporary, &target) {
                 discard(self.files(), &temporary);
                 return Err(TableError::volume("rename", &target, error));
             }
-            self.sync()?;
+            self.sync(SyncSite::HintName)?;
         }
     }
 }

@@ -8,7 +8,7 @@ use super::actions::{Action, CommitInfo, Metadata, Protocol, Txn};
 use super::error::{CommitError, TableError};
 use super::folder::LogFolder;
 use super::names::commit_name;
-use crate::durable::{VolumeError, discard, unique_name, write_new};
+use crate::durable::{SyncSite, VolumeError, discard, unique_name, write_new};
 
 /// Pause between two looks at a name that must turn up.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
@@ -72,7 +72,8 @@ impl LogFolder {
     /// Puts a commit at a version.
     pub(crate) fn put(&self, version: u64, commit: &Commit) -> Result<Put, CommitError> {
         let temporary = self.path().join(format!(".{}.{}.tmp", commit_name(version), unique_name()));
-        write_new(self.files(), &temporary, &commit.body).map_err(|e| self.not_written(version, e))?;
+        write_new(self.files(), &temporary, &commit.body, SyncSite::CommitContents)
+            .map_err(|e| self.not_written(version, e))?;
         let path = self.commit_path(version);
         let linked = self.files().link(&temporary, &path);
         discard(self.files(), &temporary);
@@ -83,7 +84,7 @@ impl LogFolder {
                 other => return Ok(other),
             }
         }
-        self.sync().map_err(|error| self.unknown(version, &error))?;
+        self.sync(SyncSite::CommitName).map_err(|error| self.unknown(version, &error))?;
         let listing = self.list().map_err(|error| self.unknown(version, &error))?;
         if listing.second_newest_checkpoint() > Some(version) {
             return Ok(Put::InDoubt);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::commits::{commit, info};
 use super::label::{loaded, newest_claim};
 use super::{Claim, ClaimError, CommitError, Table};
+use crate::durable::SyncSite;
 use crate::log::actions::{CommitInfo, LongshoreInfo};
 use crate::log::claim::{CLOSED, check_label, claim_id};
 use crate::log::head::{Decision, Ended};
@@ -18,7 +19,7 @@ impl Table {
         let mut claim = Claim::new(label, run, 1);
         let ended = self.head.commit_over(|head| {
             if let Some((version, record)) = loaded(head, label)? {
-                head.make_durable()?;
+                head.make_durable(SyncSite::AnswerNames)?;
                 return Ok(Decision::Stop(ClaimError::AlreadyLoaded { record, version }));
             }
             match next(newest_claim(head, label)?.as_ref(), label, run) {
@@ -28,7 +29,7 @@ impl Table {
                     Ok(Decision::Commit(Arc::new(commit)))
                 }
                 Err(refused) => {
-                    head.make_durable()?;
+                    head.make_durable(SyncSite::AnswerNames)?;
                     Ok(Decision::Stop(refused))
                 }
             }

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::label::{loaded, newest_claim};
 use super::{Claim, CommitError, Table, TableError};
-use crate::durable::discard;
+use crate::durable::{SyncSite, discard};
 use crate::history::{self, HistoryCounts, HistoryRecord, RecordReference};
 use crate::load::Segment;
 use crate::log::actions::{Action, Add, CommitInfo, LongshoreInfo, Txn};
@@ -158,7 +158,7 @@ fn may_commit(
 ) -> Result<Option<CommitOutcome>, CommitError> {
     let label = claim.label();
     if let Some(txn) = head.txn(&load_id(label))? {
-        head.make_durable()?;
+        head.make_durable(SyncSite::AnswerNames)?;
         let Some((version, record)) = loaded(head, label)? else {
             return Err(TableError::damaged(head.log().path(), format!("load/{label} vanished")).into());
         };
@@ -172,7 +172,7 @@ fn may_commit(
     }
     let newest = newest_claim(head, label)?;
     if newest.as_ref() != Some(claim) {
-        head.make_durable()?;
+        head.make_durable(SyncSite::AnswerNames)?;
         let newest = match newest {
             None => "no claim".to_owned(),
             Some(newest) if newest.is_closing() => format!("run {}, closed,", newest.run()),
@@ -213,7 +213,7 @@ fn may_close(
         }
     };
     if outcome.is_some() {
-        head.make_durable()?;
+        head.make_durable(SyncSite::AnswerNames)?;
     }
     Ok(outcome)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::format::{self, LAYOUT_VERSION, OWN_FOLDER};
 use super::{Table, TableError, probe};
-use crate::durable::{FileSystem, make_dirs};
+use crate::durable::{FileSystem, SyncSite, make_dirs};
 use crate::history::HISTORY_FOLDER;
 use crate::log::actions::Action;
 use crate::log::compatible::differences;
@@ -36,7 +36,7 @@ pub(super) fn create(
         let differences = differences.join("; ");
         return Err(TableError::DefinitionDiffers { path: root.to_owned(), differences });
     }
-    table.head.make_durable()?;
+    table.head.make_durable(SyncSite::AnswerNames)?;
     Ok(table)
 }
 
@@ -65,12 +65,12 @@ fn refuse_foreign(files: &dyn FileSystem, root: &Path) -> Result<(), TableError>
 
 fn lay_out(files: &dyn FileSystem, root: &Path) -> Result<(), TableError> {
     let temporary = root.join(TEMPORARY_FOLDER);
-    make_dirs(files, root)?;
-    make_dirs(files, &root.join(OWN_FOLDER))?;
-    make_dirs(files, &temporary)?;
+    make_dirs(files, root, SyncSite::TableFolderName)?;
+    make_dirs(files, &root.join(OWN_FOLDER), SyncSite::TableLayoutNames)?;
+    make_dirs(files, &temporary, SyncSite::OwnFolderNames)?;
     probe::probe(files, root, &temporary)?;
-    make_dirs(files, &root.join(HISTORY_FOLDER))?;
-    make_dirs(files, &root.join(LOG_FOLDER))?;
+    make_dirs(files, &root.join(HISTORY_FOLDER), SyncSite::OwnFolderNames)?;
+    make_dirs(files, &root.join(LOG_FOLDER), SyncSite::TableLayoutNames)?;
     format::write(files, root)
 }
 

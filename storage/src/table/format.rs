@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::TableError;
-use crate::durable::{FileSystem, put_new, read_all};
+use crate::durable::{FileSystem, PutSites, SyncSite, put_new, read_all};
 use crate::log::folder::LOG_FOLDER;
 
 /// Our own folder in the table's.
@@ -29,7 +29,8 @@ pub(super) fn write(files: &dyn FileSystem, root: &Path) -> Result<(), TableErro
     let folder = root.join(OWN_FOLDER);
     let document = Document { format: FORMAT.to_owned(), layout_version: LAYOUT_VERSION };
     let bytes = serde_json::to_vec(&document).map_err(|e| foreign(root, &e))?;
-    put_new(files, &folder, NAME, &bytes)?;
+    let sites = PutSites { contents: SyncSite::FormatContents, name: SyncSite::FormatName };
+    put_new(files, &folder, NAME, &bytes, sites)?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! What the log knows of a label.
 
 use super::{Table, TableError};
+use crate::durable::SyncSite;
 use crate::history::{self, HISTORY_FOLDER, HistoryError, HistoryRecord, RecordReference};
 use crate::log::claim::{Claim, check_label, claim_id, load_id};
 use crate::log::head::{Head, TxnNumber};
@@ -45,7 +46,7 @@ impl Table {
                 Some(claim) => LabelState::Claimed { run: claim.run(), attempt: claim.attempt() },
             }
         };
-        self.head.make_durable()?;
+        self.head.make_durable(SyncSite::AnswerNames)?;
         Ok(state)
     }
 }

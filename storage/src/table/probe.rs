@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::TableError;
-use crate::durable::{FileSystem, VolumeError, discard, read_all, unique_name};
+use crate::durable::{FileSystem, SyncSite, VolumeError, discard, read_all, unique_name};
 
 /// Tries exclusive creation, fsync, link(2) and its EEXIST, rename and fsync of a folder, in `folder`.
 pub(super) fn probe(files: &dyn FileSystem, root: &Path, folder: &Path) -> Result<(), TableError> {
@@ -47,13 +47,15 @@ impl Probe<'_> {
         self.holds(&self.second, b"first", "link(2)")?;
         self.files.rename(&self.third, &self.second).map_err(|e| self.failed("rename", &self.second, e))?;
         self.holds(&self.second, b"third", "rename(2)")?;
-        self.files.sync_dir(self.folder).map_err(|e| self.failed("fsync the folder", self.folder, e))
+        self.files
+            .sync_dir(self.folder, SyncSite::ProbeNames)
+            .map_err(|e| self.failed("fsync the folder", self.folder, e))
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), TableError> {
         let mut file = self.files.create(path).map_err(|e| self.failed("create", path, e))?;
         file.write_all(bytes).map_err(|e| self.failed("write", path, e))?;
-        file.sync().map_err(|e| self.failed("fsync", path, e))
+        file.sync(SyncSite::ProbeContents).map_err(|e| self.failed("fsync", path, e))
     }
 
     fn holds(&self, path: &Path, expected: &[u8], call: &str) -> Result<(), TableError> {

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::encode::{Encoder, EncodingPlan, ROW_GROUP_ROWS};
 use super::metrics::{WriterMetrics, add, timed};
 use super::{TabletError, TaskIdentity};
-use crate::durable::{FileSystem, WriteFile};
+use crate::durable::{FileSystem, SyncSite, WriteFile};
 use crate::load::Segment;
 use crate::log::stats;
 use crate::schema::TableSchema;
@@ -95,17 +95,18 @@ impl Segments {
         timed(&self.metrics.sync_nanos, || {
             if !state.folders.is_empty() {
                 // A folder may be new, whoever made it: its own name comes first.
-                self.sync_dir(&self.root)?;
+                self.sync_dir(&self.root, SyncSite::TabletFolderName)?;
             }
-            state.folders.iter().try_for_each(|folder| self.sync_dir(&self.root.join(folder)))
+            let mut folders = state.folders.iter();
+            folders.try_for_each(|folder| self.sync_dir(&self.root.join(folder), SyncSite::SegmentName))
         })?;
         let mut segments = std::mem::take(&mut state.finished);
         segments.sort_by(|a, b| (a.bucket, &a.path).cmp(&(b.bucket, &b.path)));
         Ok(segments)
     }
 
-    fn sync_dir(&self, path: &Path) -> Result<(), TabletError> {
-        self.files.sync_dir(path).map_err(|error| TabletError::volume(path, error))
+    fn sync_dir(&self, path: &Path, site: SyncSite) -> Result<(), TabletError> {
+        self.files.sync_dir(path, site).map_err(|error| TabletError::volume(path, error))
     }
 
     /// Removes every file that was made, as far as that can be done.
@@ -228,7 +229,7 @@ impl OpenSegment {
             Ok::<_, TabletError>(metadata)
         })?;
         let file = self.writer.inner_mut();
-        let synced = timed(&segments.metrics.sync_nanos, || file.file.sync());
+        let synced = timed(&segments.metrics.sync_nanos, || file.file.sync(SyncSite::SegmentContents));
         let bytes = file.written;
         synced.map_err(|error| TabletError::volume(&self.path, error))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());

@@ -12,7 +12,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::columns::{self, ADD, METADATA, PROTOCOL, REMOVE, SCHEMA, TXN};
 use super::read::Ranged;
-use crate::durable::WriteFile;
+use crate::durable::{SyncSite, WriteFile};
 use crate::log::actions::{Add, Metadata, Protocol, Remove, Txn};
 use crate::log::error::TableError;
 use crate::log::folder::LogFolder;
@@ -104,7 +104,9 @@ impl CheckpointWriter {
     pub(crate) fn finish(mut self) -> Result<Written, TableError> {
         self.end_kind()?;
         let mut file = self.writer.into_inner().map_err(|e| failed(&self.path, e))?;
-        file.inner.sync().map_err(|e| TableError::volume("fsync", &self.path, e))?;
+        file.inner
+            .sync(SyncSite::CheckpointContents)
+            .map_err(|e| TableError::volume("fsync", &self.path, e))?;
         Ok(Written { rows: self.rows, files: self.files, bytes: file.bytes })
     }
 

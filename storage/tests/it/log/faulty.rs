@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use longshore_storage::durable::{DirectoryEntry, FileSystem, Posix, ReadFile, WriteFile};
+use longshore_storage::durable::{DirectoryEntry, FileSystem, Posix, ReadFile, SyncSite, WriteFile};
 
 /// What happens at a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,8 +120,8 @@ impl FileSystem for Faulty {
         self.call(format!("rename {} -> {}", name(from), name(to)), || Posix.rename(from, to))
     }
 
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.call(format!("sync_dir {}", name(path)), || Posix.sync_dir(path))
+    fn sync_dir(&self, path: &Path, site: SyncSite) -> io::Result<()> {
+        self.call(format!("sync_dir {}", name(path)), || Posix.sync_dir(path, site))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
@@ -159,8 +159,8 @@ impl Write for FaultyFile {
 }
 
 impl WriteFile for FaultyFile {
-    fn sync(&mut self) -> io::Result<()> {
+    fn sync(&mut self, site: SyncSite) -> io::Result<()> {
         let file = &mut self.file;
-        self.script.call(format!("sync {}", self.name), || file.sync())
+        self.script.call(format!("sync {}", self.name), || file.sync(site))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use arrow::array::*;
-use longshore_storage::durable::{DirectoryEntry, ReadFile, WriteFile};
+use longshore_storage::durable::{DirectoryEntry, ReadFile, SyncSite, WriteFile};
 use longshore_storage::types::DataType;
 
 use super::*;
@@ -57,9 +57,9 @@ impl Write for FailingFile {
 }
 
 impl WriteFile for FailingFile {
-    fn sync(&mut self) -> io::Result<()> {
+    fn sync(&mut self, site: SyncSite) -> io::Result<()> {
         step(&self.left, &self.tried, self.code)?;
-        self.inner.sync()
+        self.inner.sync(site)
     }
 }
 
@@ -79,9 +79,9 @@ impl FileSystem for Failing {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         Posix.rename(from, to)
     }
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+    fn sync_dir(&self, path: &Path, site: SyncSite) -> io::Result<()> {
         self.step()?;
-        Posix.sync_dir(path)
+        Posix.sync_dir(path, site)
     }
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
         self.step()?;

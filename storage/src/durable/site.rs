@@ -1,0 +1,98 @@
+//! The places in the code that make something durable, each with a name: tests switch them off one by one
+//! and show what is lost without each.
+
+/// Declares the places: variant, id, and what it protects.
+macro_rules! sites {
+    ($($(#[doc = $text:literal])+ $variant:ident = $id:literal,)+) => {
+        /// A place in the code that calls for an fsync. The comment of each says what it protects.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum SyncSite {
+            $($(#[doc = $text])+ $variant,)+
+        }
+
+        impl SyncSite {
+            /// Every place.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// Stable name, kebab-case.
+            pub fn id(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $id,)+
+                }
+            }
+        }
+    };
+}
+
+sites! {
+    /// The table's folder in its parent: without it a whole acknowledged table is gone.
+    TableFolderName = "table-folder-name",
+    /// `_longshore`, `_delta_log` and whatever else creation puts into the table's folder.
+    TableLayoutNames = "table-layout-names",
+    /// The folders in `_longshore`.
+    OwnFolderNames = "own-folder-names",
+    /// `format.json`: a table without its bytes is taken for something foreign.
+    FormatContents = "format-contents",
+    /// The name of `format.json`.
+    FormatName = "format-name",
+    /// A file of the volume probe: asks whether fsync works at all.
+    ProbeContents = "probe-contents",
+    /// The folder of the volume probe: asks whether fsync of a folder works at all.
+    ProbeNames = "probe-names",
+    /// The lines of a commit: a name without them is a damaged log.
+    CommitContents = "commit-contents",
+    /// The name of a commit: it is acknowledged only after this.
+    CommitName = "commit-name",
+    /// Versions of other writers, before a version is linked on top of them: no hole below it.
+    BuildOnNames = "build-on-names",
+    /// Versions that were read, before an answer follows from them (loaded, closed, claim lost).
+    AnswerNames = "answer-names",
+    /// Versions that a checkpoint holds, before it is linked: it must not hold what a cut takes back.
+    CheckpointBaseNames = "checkpoint-base-names",
+    /// A checkpoint's rows.
+    CheckpointContents = "checkpoint-contents",
+    /// The name of a checkpoint, before the hint or a cleaning relies on it.
+    CheckpointName = "checkpoint-name",
+    /// The bytes of `_last_checkpoint`.
+    HintContents = "hint-contents",
+    /// The name of `_last_checkpoint`, before what it named until then is cleaned.
+    HintName = "hint-name",
+    /// A history record: the commit that names it has its digest.
+    RecordContents = "record-contents",
+    /// The name of a history record, before the commit that names it.
+    RecordName = "record-name",
+    /// The folders of an attempt in those above them.
+    LoadFolderNames = "load-folder-names",
+    /// A plan: later attempts read it.
+    PlanContents = "plan-contents",
+    /// The name of a plan.
+    PlanName = "plan-name",
+    /// A task's report: the commit is made from it.
+    ReportContents = "report-contents",
+    /// The name of a task's report.
+    ReportName = "report-name",
+    /// Rejected rows.
+    RejectedContents = "rejected-contents",
+    /// The name of a file of rejected rows.
+    RejectedName = "rejected-name",
+    /// A segment: the report and the commit that name it promise its bytes.
+    SegmentContents = "segment-contents",
+    /// The name of a segment.
+    SegmentName = "segment-name",
+    /// The folder of a tablet.
+    TabletFolderName = "tablet-folder-name",
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_differ() {
+        let ids: BTreeSet<&str> = SyncSite::ALL.iter().map(|site| site.id()).collect();
+        assert_eq!(ids.len(), SyncSite::ALL.len());
+    }
+}
