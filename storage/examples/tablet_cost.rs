@@ -20,6 +20,10 @@ use longshore_storage::types::DataType;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
+/// As in the worker.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const BATCH_ROWS: usize = 8192;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -6,8 +6,6 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, StringArray};
 
-/// Distinct values above which a column is no longer kept as codes.
-const MAX_VALUES: usize = 1 << 16;
 /// Bytes of distinct values above which a column is no longer kept as codes.
 const MAX_BYTES: usize = 1 << 20;
 
@@ -15,21 +13,22 @@ const MAX_BYTES: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Dictionary {
     values: Vec<Arc<str>>,
-    codes: HashMap<Arc<str>, u32>,
+    codes: HashMap<Arc<str>, u16>,
     bytes: usize,
     snapshot: Option<ArrayRef>,
 }
 
 impl Dictionary {
-    /// The code of a value, a new one if need be; `None` when the dictionary is full.
-    pub(crate) fn code(&mut self, value: &str) -> Option<u32> {
+    /// The code of a value, a new one if need be; `None` when the dictionary is full: 65,536 values, or too
+    /// many bytes.
+    pub(crate) fn code(&mut self, value: &str) -> Option<u16> {
         if let Some(code) = self.codes.get(value) {
             return Some(*code);
         }
-        if self.values.len() >= MAX_VALUES || self.bytes + value.len() > MAX_BYTES {
+        if self.bytes + value.len() > MAX_BYTES {
             return None;
         }
-        let code = u32::try_from(self.values.len()).ok()?;
+        let code = u16::try_from(self.values.len()).ok()?;
         let value: Arc<str> = Arc::from(value);
         self.bytes += value.len();
         self.values.push(Arc::clone(&value));
@@ -43,9 +42,9 @@ impl Dictionary {
         self.values.len()
     }
 
-    /// The value of a code that this dictionary gave.
-    pub(crate) fn value(&self, code: u32) -> &str {
-        &self.values[code as usize]
+    /// The value of a code.
+    pub(crate) fn value(&self, code: u16) -> Option<&str> {
+        self.values.get(usize::from(code)).map(|value| &**value)
     }
 
     /// The values as an array, index = code; the same allocation until a value is added.
@@ -59,7 +58,7 @@ impl Dictionary {
     /// For each code its place among all values in byte order: codes compare by it as their texts do.
     pub(crate) fn ranks(&self) -> Vec<u32> {
         let mut order: Vec<u32> = (0..).take(self.values.len()).collect();
-        order.sort_unstable_by_key(|code| self.value(*code));
+        order.sort_unstable_by_key(|code| &*self.values[*code as usize]);
         let mut ranks = vec![0; order.len()];
         for (rank, code) in (0..).zip(order) {
             ranks[code as usize] = rank;
@@ -78,11 +77,9 @@ impl Dictionary {
 #[derive(Debug, Default)]
 pub(crate) struct Remap {
     of: Option<ArrayRef>,
-    codes: Vec<u32>,
+    /// Absent until a row needs it.
+    codes: Vec<Option<u16>>,
 }
-
-/// No code was looked up yet.
-const UNSEEN: u32 = u32::MAX;
 
 impl Remap {
     /// Appends the codes of rows whose keys into `values` are `keys`; a NULL row gets code 0. `false`,
@@ -93,7 +90,7 @@ impl Remap {
         values: &ArrayRef,
         keys: &[i32],
         is_null: impl Fn(usize) -> bool,
-        out: &mut Vec<u32>,
+        out: &mut Vec<u16>,
     ) -> bool {
         let Some(texts) = values.as_any().downcast_ref::<StringArray>() else { return false };
         let known = self
@@ -103,7 +100,7 @@ impl Remap {
         if !known {
             self.of = Some(Arc::clone(values));
             self.codes.clear();
-            self.codes.resize(values.len(), UNSEEN);
+            self.codes.resize(values.len(), None);
         }
         let start = out.len();
         for (row, key) in keys.iter().enumerate() {
@@ -112,17 +109,16 @@ impl Remap {
                 continue;
             }
             let key = *key as usize;
-            let mut code = self.codes[key];
-            if code == UNSEEN {
-                match dictionary.code(texts.value(key)) {
-                    Some(new) => code = new,
+            let code = match self.codes[key] {
+                Some(code) => code,
+                None => match dictionary.code(texts.value(key)) {
+                    Some(code) => *self.codes[key].insert(code),
                     None => {
                         out.truncate(start);
                         return false;
                     }
-                }
-                self.codes[key] = code;
-            }
+                },
+            };
             out.push(code);
         }
         true

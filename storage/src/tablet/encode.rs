@@ -28,6 +28,9 @@ const MAX_PAGE_BYTES: usize = 1 << 20;
 /// Smallest page and smallest dictionary that a tight budget leads to.
 pub(crate) const MIN_PAGE_BYTES: usize = 8 << 10;
 
+/// Bytes a row that a dictionary costs in time, beside its weight: each value is looked up.
+const DICTIONARY_ROW_BYTES: f64 = 0.1;
+
 /// One way to encode a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Way {
@@ -176,7 +179,8 @@ impl Encoder {
                     let Some(bytes) = self.extrapolate(way, *leaf, *half, rows as f64 / taken as f64) else {
                         continue;
                     };
-                    let cost = bytes * way.weight();
+                    let lookups = if scheme == Scheme::Dictionary { DICTIONARY_ROW_BYTES } else { 0.0 };
+                    let cost = bytes * way.weight() + lookups * rows as f64;
                     if best.is_none_or(|(least, _, _)| cost < least) {
                         *best = Some((cost, bytes, way));
                     }

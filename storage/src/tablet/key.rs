@@ -10,7 +10,8 @@ use arrow::datatypes::{
 use arrow::row::{RowConverter, Rows, SortField};
 
 use super::TabletError;
-use super::column::{ColumnBuffer, Values};
+use super::column::{Column, Kind};
+use super::records::Records;
 
 /// What is known of the values of one key column over all rows so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +123,7 @@ impl KeyPlan {
     pub(crate) fn new(
         sort_key: &[usize],
         ranges: &[KeyRange],
-        columns: &[ColumnBuffer],
+        columns: &[Column],
         types: &[ArrowType],
     ) -> Self {
         if let Some(bits) = Self::shape(sort_key, ranges, columns, types) {
@@ -144,7 +145,7 @@ impl KeyPlan {
     pub(crate) fn shape(
         sort_key: &[usize],
         ranges: &[KeyRange],
-        columns: &[ColumnBuffer],
+        columns: &[Column],
         types: &[ArrowType],
     ) -> Option<u32> {
         let mut bits = 0;
@@ -156,7 +157,7 @@ impl KeyPlan {
 }
 
 /// The smallest value of a column and the bits that count from it, NULL included, if its values are numbers.
-fn number_shape(range: KeyRange, buffer: &ColumnBuffer, data_type: &ArrowType) -> Option<(i64, u32)> {
+fn number_shape(range: KeyRange, buffer: &Column, data_type: &ArrowType) -> Option<(i64, u32)> {
     let (base, distance) = if buffer.is_codes() {
         (0, buffer.dictionary().len().saturating_sub(1) as u64)
     } else if is_integer(data_type) {
@@ -171,35 +172,42 @@ fn number_shape(range: KeyRange, buffer: &ColumnBuffer, data_type: &ArrowType) -
 }
 
 impl NumberPlan {
-    /// The numbers of some rows of the run buffer, in the order of `rows`.
-    pub(crate) fn of_rows(&self, columns: &[ColumnBuffer], rows: &[u32]) -> Vec<u64> {
-        let mut numbers = vec![0; rows.len()];
+    /// The numbers of some rows of the run buffer, in the order of `rows`, into `numbers`.
+    pub(crate) fn of_rows(
+        &self,
+        columns: &[Column],
+        records: &Records,
+        rows: &[u32],
+        numbers: &mut Vec<u64>,
+    ) {
+        numbers.clear();
+        numbers.resize(rows.len(), 0);
         for part in &self.parts {
             let column = &columns[part.column];
-            let valid = |at: usize| column.is_valid(rows[at] as usize);
+            let valid = |at: usize| column.is_valid(records, rows[at] as usize);
             let nulls = column.has_nulls();
             macro_rules! fold {
-                ($values:expr, $of:expr) => {{
-                    let (values, of) = ($values, $of);
-                    push(&mut numbers, part, nulls, valid, |at| of(values[rows[at] as usize]));
+                ($native:ty, $number:expr) => {{
+                    let number = $number;
+                    let field = |at: usize| column.field(records, rows[at] as usize);
+                    push(numbers, part, nulls, valid, |at| number(<$native>::from_le_bytes(field(at))));
                 }};
             }
-            match column.values() {
-                Values::Bytes1(values) => fold!(values, |v: u8| i64::from(v.cast_signed())),
-                Values::Bytes2(values) => fold!(values, |v: u16| i64::from(v.cast_signed())),
-                Values::Bytes4(values) => fold!(values, |v: u32| i64::from(v.cast_signed())),
-                Values::Bytes8(values) => fold!(values, |v: u64| v.cast_signed()),
+            match column.kind() {
+                Kind::Fixed(1) => fold!(i8, i64::from),
+                Kind::Fixed(2) => fold!(i16, i64::from),
+                Kind::Fixed(4) => fold!(i32, i64::from),
+                Kind::Fixed(8) => fold!(i64, i64::from),
                 // The plan was made because the range fits 64 bits.
-                Values::Bytes16(values) => fold!(values, |v: i128| v as i64),
-                Values::Booleans(values) => fold!(values, i64::from),
-                Values::Codes(codes) => {
+                Kind::Fixed(_) => fold!(i128, |v: i128| v as i64),
+                Kind::Boolean => fold!(u8, i64::from),
+                Kind::Code => {
                     let ranks = part.ranks.as_deref().unwrap_or_default();
-                    fold!(codes, |code: u32| ranks.get(code as usize).copied().map_or(0, i64::from));
+                    fold!(u16, |code: u16| ranks.get(usize::from(code)).copied().map_or(0, i64::from));
                 }
-                Values::Texts(_) | Values::Chunks { .. } => {}
+                Kind::Text | Kind::Nested => {}
             }
         }
-        numbers
     }
 
     /// The numbers of all rows of arrays, one for each column of the table.

@@ -1,27 +1,43 @@
-//! The run buffer: rows in the order they came, by column, each with the number of its tablet.
+//! The run buffer: rows in the order they came, each with the number of its tablet. A full run is moved to
+//! parts that fit the cache, by tablet and leading bits of the key, and ordered part by part.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::datatypes::{DataType as ArrowType, Field, Schema as ArrowSchema, SchemaRef};
+use arrow::compute::cast;
+use arrow::datatypes::DataType as ArrowType;
 
 use super::TabletError;
-use super::column::ColumnBuffer;
-use super::key::{KeyPlan, KeyRange};
+use super::column::{Column, Slot};
+use super::gather::Gatherer;
+use super::key::{KeyPlan, KeyRange, NumberPlan};
+use super::part::{PART_BYTES, Parting};
+use super::records::Records;
 use super::route::Router;
 use super::sort;
 use crate::schema::TableSchema;
 
+/// Most rows that are routed and copied at a time, and their bytes: they stay in the cache meanwhile.
+const APPEND_ROWS: usize = 8192;
+const APPEND_BYTES: usize = 256 << 10;
 /// Most rows of a run: they are numbered in 32 bits.
 const MAX_ROWS: usize = 1 << 31;
+/// A run is not moved to parts if one of them would hold more than this share of its rows.
+const HEAVY: usize = 16;
 /// Bytes a row costs beside its columns: its tablet and its number.
 const ROW_BYTES: usize = 2 + 4;
 
 /// Rows of one run.
 #[derive(Debug)]
 pub(crate) struct RunBuffer {
-    columns: Vec<ColumnBuffer>,
+    columns: Vec<Column>,
+    records: Records,
+    /// Room to move the records to.
+    spare: Records,
     types: Vec<ArrowType>,
+    /// Bytes that rows, text and order may take together.
+    share: usize,
     schema: Arc<TableSchema>,
     tablets: Vec<u16>,
     rows_of_tablet: Vec<u32>,
@@ -32,26 +48,60 @@ pub(crate) struct RunBuffer {
 pub(crate) struct TabletRows<'a> {
     /// Bucket of the tablet.
     pub(crate) tablet: u16,
-    /// Numbers of the rows.
-    pub(crate) rows: &'a mut [u32],
+    /// Number of rows.
+    pub(crate) count: usize,
+    pub(crate) rows: Rows<'a>,
+}
+
+/// Where the rows of a tablet are.
+pub(crate) enum Rows<'a> {
+    /// Anywhere: their numbers, ascending until they are ordered.
+    Numbers(&'a mut [u32]),
+    /// In ranges of the run whose keys follow each other; only in a range they are to be ordered.
+    Ranges(Vec<Range<u32>>),
 }
 
 impl RunBuffer {
     /// An empty buffer that may use `share` bytes, order included.
     pub(crate) fn new(schema: Arc<TableSchema>, share: usize) -> Self {
         let types: Vec<ArrowType> = schema.columns().iter().map(|c| c.data_type.arrow()).collect();
-        let mut columns: Vec<ColumnBuffer> = types.iter().map(ColumnBuffer::new).collect();
-        let row_bytes = ROW_BYTES + columns.iter().map(ColumnBuffer::row_bytes).sum::<usize>();
-        let most = (share / row_bytes).min(MAX_ROWS);
-        columns.iter_mut().for_each(|column| column.reserve(most));
-        Self {
-            columns,
+        let mut run = Self {
+            columns: types.iter().map(Column::new).collect(),
+            records: Records::new(1),
+            spare: Records::new(1),
             types,
-            tablets: Vec::with_capacity(most),
+            share,
+            tablets: Vec::new(),
             rows_of_tablet: vec![0; schema.buckets() as usize],
             ranges: vec![KeyRange::EMPTY; schema.sort_key().len()],
             schema,
+        };
+        run.lay_out();
+        run
+    }
+
+    /// Gives each column its place in the records, which are none.
+    fn lay_out(&mut self) {
+        let mut width = self.columns.len().div_ceil(8);
+        for (number, column) in self.columns.iter_mut().enumerate() {
+            column.place(Slot::new(width, number));
+            width += column.kind().width();
         }
+        let most = (self.share / (width + ROW_BYTES)).min(MAX_ROWS);
+        self.records = Records::new(width);
+        self.records.reserve(most);
+        self.spare = Records::new(width);
+        self.tablets.reserve_exact(most.saturating_sub(self.tablets.len()));
+    }
+
+    /// Rows that are best appended at a time.
+    pub(crate) fn piece_rows(&self) -> usize {
+        (APPEND_BYTES / self.records.width()).clamp(64, APPEND_ROWS)
+    }
+
+    /// The records.
+    pub(crate) fn records(&self) -> &Records {
+        &self.records
     }
 
     /// Rows held.
@@ -65,7 +115,7 @@ impl RunBuffer {
     }
 
     /// The columns.
-    pub(crate) fn columns(&self) -> &[ColumnBuffer] {
+    pub(crate) fn columns(&self) -> &[Column] {
         &self.columns
     }
 
@@ -79,19 +129,38 @@ impl RunBuffer {
         self.rows_of_tablet.iter().filter(|rows| **rows > 0).count()
     }
 
+    fn row_bytes(&self) -> usize {
+        self.records.width() + ROW_BYTES
+    }
+
     /// Bytes in use, without what ordering will need.
     pub(crate) fn memory(&self) -> usize {
-        self.rows() * ROW_BYTES + self.columns.iter().map(ColumnBuffer::memory).sum::<usize>()
+        self.rows() * self.row_bytes() + self.columns.iter().map(Column::memory).sum::<usize>()
     }
 
     /// Bytes that the buffer will need once `batch` is in it and `threads` threads order it.
     pub(crate) fn memory_with(&self, batch: &RecordBatch, threads: usize) -> usize {
         let added = batch.num_rows();
         let cost: usize =
-            self.columns.iter().zip(batch.columns()).map(|(buffer, array)| buffer.cost(array)).sum();
+            self.columns.iter().zip(batch.columns()).map(|(column, array)| column.cost(array)).sum();
+        let rows = self.rows() + added;
+        let room = self.memory() + cost + added * self.row_bytes();
+        let order_bytes = self.order_bytes();
+        if self.moves_records() {
+            // Either the copies, with the order of a few large parts beside them, or the order of all.
+            let moved = self.records.width() + threads * order_bytes / HEAVY;
+            return room + rows * moved.max(order_bytes);
+        }
         let largest = self.rows_of_tablet.iter().copied().max().unwrap_or(0) as usize + added;
-        let ordered = (largest * threads).min(self.rows() + added);
-        self.memory() + cost + added * ROW_BYTES + ordered * self.order_bytes()
+        room + (largest * threads).min(rows) * order_bytes
+    }
+
+    /// Whether the records are moved near to where their order puts them, before they are ordered: then the
+    /// order and the gathers stay in the cache.
+    fn moves_records(&self) -> bool {
+        let sort_key = self.schema.sort_key();
+        self.records.can_scatter()
+            && KeyPlan::shape(sort_key, &self.ranges, &self.columns, &self.types).is_some_and(|bits| bits > 0)
     }
 
     /// Whether more rows can be numbered.
@@ -109,16 +178,39 @@ impl RunBuffer {
             Some(bits) => sort::order_bytes_of_numbers(bits, self.rows()),
             None => {
                 let rows = self.rows().max(1);
-                let of_column = |&column: &usize| self.columns[column].memory() / rows + 10;
+                let of_column = |&column: &usize| self.columns[column].memory() / rows + 18;
                 sort::order_bytes_of_rows(sort_key.iter().map(of_column).sum())
             }
         }
     }
 
-    /// Looks ahead at a batch. `false`: text columns that were codes will become texts with it.
+    /// Looks ahead at a batch. `false`: text columns that are codes cannot stay so with it.
     pub(crate) fn prepare(&mut self, batch: &RecordBatch) -> bool {
         let columns = self.columns.iter_mut().zip(batch.columns());
-        columns.fold(true, |all, (buffer, array)| buffer.prepare(array) && all)
+        columns.fold(true, |all, (column, array)| column.prepare(array) && all)
+    }
+
+    /// From now on keeps those text columns as texts that cannot hold `batch` as codes; rewrites the rows
+    /// that are here, which should be few.
+    pub(crate) fn give_up_codes(&mut self, batch: &RecordBatch) -> Result<(), TabletError> {
+        let rows: Vec<u32> = (0..).take(self.rows()).collect();
+        let gather = |column: &Column| column.gather(&self.records, &rows, None);
+        let held: Vec<ArrayRef> = self.columns.iter().map(gather).collect::<Result<_, _>>()?;
+        for (column, array) in self.columns.iter_mut().zip(batch.columns()) {
+            if !column.prepare(array) {
+                column.give_up_codes();
+            }
+            column.clear();
+        }
+        self.lay_out();
+        self.records.grow(rows.len());
+        for (column, array) in self.columns.iter_mut().zip(&held) {
+            // What stays codes comes as text here: its values are all in the dictionary.
+            let array = if column.is_codes() { encode(array)? } else { Arc::clone(array) };
+            column.prepare(&array);
+            column.append(&array, &mut self.records, 0)?;
+        }
+        Ok(())
     }
 
     /// Routes and copies the rows of a batch that has the table's columns and was prepared.
@@ -131,10 +223,71 @@ impl RunBuffer {
         for (range, &column) in self.ranges.iter_mut().zip(self.schema.sort_key()) {
             *range = range.union(KeyRange::of(batch.column(column).as_ref()));
         }
-        for (buffer, array) in self.columns.iter_mut().zip(batch.columns()) {
-            buffer.append(array)?;
+        self.records.grow(batch.num_rows());
+        for (column, array) in self.columns.iter_mut().zip(batch.columns()) {
+            column.append(array, &mut self.records, before)?;
         }
         Ok(())
+    }
+
+    /// Moves the records, in their order of arrival, into ranges by tablet and leading bits of the key, and
+    /// tells the ranges, the tablet with most rows last. `None`, with all as it was, if records are too wide
+    /// or most keys lead alike.
+    pub(crate) fn part(&mut self, plan: &NumberPlan) -> Option<Vec<TabletRows<'static>>> {
+        if !self.moves_records() {
+            return None;
+        }
+        let parting = Parting::new(self.rows_of_tablet.len(), plan.bits);
+        let mut rows_of_bin = vec![0u32; parting.bins()];
+        let (mut rows, mut numbers) = (Vec::new(), Vec::new());
+        for (block, tablets) in (0u32..).step_by(APPEND_ROWS).zip(self.tablets.chunks_mut(APPEND_ROWS)) {
+            rows.clear();
+            rows.extend((block..).take(tablets.len()));
+            plan.of_rows(&self.columns, &self.records, &rows, &mut numbers);
+            for (tablet, number) in tablets.iter_mut().zip(&numbers) {
+                *tablet = parting.bin(*tablet, *number);
+                rows_of_bin[usize::from(*tablet)] += 1;
+            }
+        }
+        let most = PART_BYTES / self.records.width();
+        let parts = parting.join(&rows_of_bin, most);
+        let heavy = parts.iter().map(|part| part.rows as usize).max().unwrap_or(0);
+        if heavy > most.max(self.rows() / HEAVY) {
+            self.tablets.iter_mut().for_each(|bin| *bin = parting.tablet(*bin));
+            self.spare = Records::new(self.records.width());
+            return None;
+        }
+        let (mut next, mut part_of_bin) = (Vec::new(), Vec::new());
+        let mut tablets: Vec<TabletRows<'static>> = Vec::new();
+        let mut start = 0u32;
+        for part in parts {
+            part_of_bin.resize(part_of_bin.len() + part.bins, next.len() as u32);
+            next.push(start);
+            let range = start..start + part.rows;
+            start = range.end;
+            let same = tablets.last_mut().filter(|last| last.tablet == part.tablet);
+            match same {
+                Some(TabletRows { count, rows: Rows::Ranges(ranges), .. }) => {
+                    *count += range.len();
+                    ranges.push(range);
+                }
+                _ if range.is_empty() => {}
+                _ => tablets.push(TabletRows {
+                    tablet: part.tablet,
+                    count: range.len(),
+                    rows: Rows::Ranges(vec![range]),
+                }),
+            }
+        }
+        let bins = &self.tablets;
+        self.records.scatter(&mut self.spare, |row| {
+            let place = &mut next[part_of_bin[usize::from(bins[row])] as usize];
+            *place += 1;
+            (*place - 1) as usize
+        });
+        std::mem::swap(&mut self.records, &mut self.spare);
+        tablets.sort_by_key(|tablet| tablet.count);
+        Some(tablets)
     }
 
     /// Row numbers grouped by tablet, ascending in each.
@@ -161,10 +314,10 @@ impl RunBuffer {
             let (own, rest) = grouped.split_at_mut(*rows as usize);
             grouped = rest;
             if !own.is_empty() {
-                tablets.push(TabletRows { tablet, rows: own });
+                tablets.push(TabletRows { tablet, count: own.len(), rows: Rows::Numbers(own) });
             }
         }
-        tablets.sort_by_key(|tablet| tablet.rows.len());
+        tablets.sort_by_key(|tablet| tablet.count);
         tablets
     }
 
@@ -176,34 +329,24 @@ impl RunBuffer {
     /// What is needed to gather rows from several threads.
     pub(crate) fn gatherer(&mut self) -> Gatherer {
         let columns = self.columns.iter_mut();
-        let dictionaries: Vec<Option<ArrayRef>> =
+        let dictionaries =
             columns.map(|column| column.is_codes().then(|| column.dictionary_array())).collect();
-        let fields =
-            self.schema.arrow().fields().iter().zip(&dictionaries).map(
-                |(field, dictionary)| match dictionary {
-                    Some(values) => {
-                        let values = Box::new(values.data_type().clone());
-                        Field::new(
-                            field.name(),
-                            ArrowType::Dictionary(Box::new(ArrowType::Int32), values),
-                            true,
-                        )
-                    }
-                    None => field.as_ref().clone().with_nullable(true),
-                },
-            );
-        let schema = Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>()));
-        Gatherer { dictionaries, schema, varies: self.columns.iter().any(ColumnBuffer::varies) }
+        Gatherer::new(self.schema.arrow(), dictionaries, self.columns.iter().any(Column::varies))
     }
 
     /// All dictionaries' arrays, also of columns that are no longer kept as codes.
     pub(crate) fn dictionary_arrays(&mut self) -> Vec<ArrayRef> {
-        self.columns.iter_mut().map(ColumnBuffer::dictionary_array).collect()
+        self.columns.iter_mut().map(Column::dictionary_array).collect()
     }
 
     /// Forgets the rows, keeps the room.
     pub(crate) fn clear(&mut self) {
-        self.columns.iter_mut().for_each(ColumnBuffer::clear);
+        self.columns.iter_mut().for_each(Column::clear);
+        if self.spare.capacity() > self.records.capacity() {
+            // The rows were moved: the next ones go where there is room for most again.
+            std::mem::swap(&mut self.records, &mut self.spare);
+        }
+        self.records.clear();
         self.tablets.clear();
         self.rows_of_tablet.fill(0);
         self.ranges.fill(KeyRange::EMPTY);
@@ -212,47 +355,14 @@ impl RunBuffer {
     /// Forgets the rows and the room; dictionaries stay.
     pub(crate) fn release(&mut self) {
         self.clear();
-        self.columns.iter_mut().for_each(ColumnBuffer::release);
+        self.records = Records::new(self.records.width());
+        self.spare = Records::new(self.records.width());
         self.tablets = Vec::new();
     }
 }
 
-/// Gathers rows of a run buffer as record batches.
-pub(crate) struct Gatherer {
-    dictionaries: Vec<Option<ArrayRef>>,
-    schema: SchemaRef,
-    varies: bool,
-}
-
-impl Gatherer {
-    /// The rows in the order given.
-    pub(crate) fn gather(&self, run: &RunBuffer, rows: &[u32]) -> Result<RecordBatch, TabletError> {
-        let columns = run.columns.iter().zip(&self.dictionaries);
-        let arrays = columns.map(|(column, dictionary)| column.gather(rows, dictionary.as_ref()));
-        Ok(RecordBatch::try_new(Arc::clone(&self.schema), arrays.collect::<Result<_, _>>()?)?)
-    }
-
-    /// How many of the first of `rows` make a block of at most `most_rows` rows and about `most_bytes`.
-    pub(crate) fn block_rows(
-        &self,
-        run: &RunBuffer,
-        rows: &[u32],
-        most_rows: usize,
-        most_bytes: usize,
-    ) -> usize {
-        let fixed: usize = run.columns.iter().map(ColumnBuffer::row_bytes).sum();
-        let most = rows.len().min(most_rows).min((most_bytes / fixed.max(1)).max(1));
-        if !self.varies {
-            return most;
-        }
-        let mut bytes = 0;
-        for (count, row) in rows[..most].iter().enumerate() {
-            bytes +=
-                fixed + run.columns.iter().map(|column| column.value_bytes(*row as usize)).sum::<usize>();
-            if bytes > most_bytes {
-                return count.max(1);
-            }
-        }
-        most
-    }
+/// Text as a dictionary array.
+fn encode(array: &ArrayRef) -> Result<ArrayRef, TabletError> {
+    let values = Box::new(array.data_type().clone());
+    Ok(cast(array, &ArrowType::Dictionary(Box::new(ArrowType::Int32), values))?)
 }

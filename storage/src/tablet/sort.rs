@@ -4,9 +4,9 @@ use arrow::array::ArrayRef;
 use arrow::row::Rows;
 
 use super::TabletError;
-use super::column::ColumnBuffer;
 use super::key::{KeyPlan, NumberPlan, RowPlan};
 use super::radix;
+use super::run::RunBuffer;
 
 /// Rows of the run buffer that are turned into the row format at once.
 const CONVERT_ROWS: usize = 1 << 16;
@@ -32,65 +32,79 @@ pub(crate) fn order_bytes_of_rows(key_bytes: usize) -> usize {
     key_bytes + key_bytes / 8 + 48 + 32
 }
 
+/// Room that a thread orders one tablet after the other in.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    /// Numbers of the rows of a range.
+    pub(crate) rows: Vec<u32>,
+    words: Vec<u64>,
+    spare_words: Vec<u64>,
+    pairs: Vec<(u64, u32)>,
+    spare_pairs: Vec<(u64, u32)>,
+}
+
 /// Puts `rows`, which ascend, in the order of the plan.
-pub(crate) fn order(plan: &KeyPlan, columns: &[ColumnBuffer], rows: &mut [u32]) -> Result<(), TabletError> {
+pub(crate) fn order(
+    plan: &KeyPlan,
+    run: &RunBuffer,
+    rows: &mut [u32],
+    scratch: &mut Scratch,
+) -> Result<(), TabletError> {
     match plan {
         KeyPlan::Numbers(plan) => {
-            order_by_numbers(plan, columns, rows);
+            order_by_numbers(plan, run, rows, scratch);
             Ok(())
         }
-        KeyPlan::Rows(plan) => order_by_rows(plan, columns, rows),
+        KeyPlan::Rows(plan) => order_by_rows(plan, run, rows),
     }
 }
 
-fn order_by_numbers(plan: &NumberPlan, columns: &[ColumnBuffer], rows: &mut [u32]) {
+fn order_by_numbers(plan: &NumberPlan, run: &RunBuffer, rows: &mut [u32], scratch: &mut Scratch) {
     if plan.bits == 0 {
         return;
     }
-    let mut numbers = plan.of_rows(columns, rows);
-    if numbers.is_sorted() {
+    let Scratch { words, spare_words, pairs, spare_pairs, .. } = scratch;
+    plan.of_rows(run.columns(), run.records(), rows, words);
+    if words.is_sorted() {
         return;
     }
-    let last = rows.last().copied().unwrap_or(0);
+    let last = rows.iter().copied().max().unwrap_or(0);
     let row_bits = u32::BITS - last.leading_zeros();
     if plan.bits + row_bits <= u64::BITS {
         // Number and row share one word: half the memory, and nothing to look up afterwards.
-        for (number, row) in numbers.iter_mut().zip(rows.iter()) {
-            *number = (*number << row_bits) | u64::from(*row);
+        for (word, row) in words.iter_mut().zip(rows.iter()) {
+            *word = (*word << row_bits) | u64::from(*row);
         }
-        if numbers.len() < FEW_ROWS {
-            numbers.sort_unstable();
+        if words.len() < FEW_ROWS {
+            words.sort_unstable();
         } else {
-            radix::sort(&mut numbers, &mut Vec::new(), row_bits, row_bits + plan.bits, |word| *word);
+            radix::sort(words, spare_words, row_bits, row_bits + plan.bits, |word| *word);
         }
         let mask = (1u64 << row_bits) - 1;
-        for (row, word) in rows.iter_mut().zip(&numbers) {
-            *row = (word & mask) as u32;
+        for (row, word) in rows.iter_mut().zip(words) {
+            *row = (*word & mask) as u32;
         }
     } else {
-        let mut pairs: Vec<(u64, u32)> = numbers.iter().copied().zip(rows.iter().copied()).collect();
-        drop(numbers);
+        pairs.clear();
+        pairs.extend(words.iter().copied().zip(rows.iter().copied()));
         if pairs.len() < FEW_ROWS {
             pairs.sort_unstable();
         } else {
-            radix::sort(&mut pairs, &mut Vec::new(), 0, plan.bits, |(number, _)| *number);
+            radix::sort(pairs, spare_pairs, 0, plan.bits, |(number, _)| *number);
         }
-        for (row, (_, sorted)) in rows.iter_mut().zip(&pairs) {
+        for (row, (_, sorted)) in rows.iter_mut().zip(pairs) {
             *row = *sorted;
         }
     }
 }
 
-fn order_by_rows(plan: &RowPlan, columns: &[ColumnBuffer], rows: &mut [u32]) -> Result<(), TabletError> {
+fn order_by_rows(plan: &RowPlan, run: &RunBuffer, rows: &mut [u32]) -> Result<(), TabletError> {
     let converter = plan.converter()?;
     let mut keys = converter.empty_rows(rows.len(), 0);
     for block in rows.chunks(CONVERT_ROWS) {
-        let gathered: Vec<ArrayRef> = plan
-            .columns()
-            .iter()
-            .map(|&column| columns[column].gather(block, None))
-            .collect::<Result<_, _>>()?;
-        converter.append(&mut keys, &gathered)?;
+        let key =
+            plan.columns().iter().map(|&column| run.columns()[column].gather(run.records(), block, None));
+        converter.append(&mut keys, &key.collect::<Result<Vec<ArrayRef>, _>>()?)?;
     }
     let mut order: Vec<(u64, u32)> =
         (0..).take(rows.len()).map(|at| (prefix(&keys, at as usize), at)).collect();

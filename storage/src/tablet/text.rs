@@ -3,53 +3,66 @@
 /// Bytes of a chunk; a longer value has a chunk of its own.
 const CHUNK: usize = 1 << 20;
 
-/// Byte strings by row.
+/// Where a byte string lies, as a field of a record: chunk, offset, length.
+pub(crate) type Place = [u8; 12];
+
+/// Byte strings by place.
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
     chunks: Vec<Vec<u8>>,
-    /// Chunk and offset of each row.
-    places: Vec<(u32, u32)>,
-    lengths: Vec<u32>,
     bytes: usize,
 }
 
-/// Bytes a row costs beside its text.
-pub(crate) const TEXT_ROW_BYTES: usize = 12;
+fn place(chunk: usize, offset: usize, length: usize) -> Place {
+    let mut place = [0; 12];
+    place[..4].copy_from_slice(&(chunk as u32).to_le_bytes());
+    place[4..8].copy_from_slice(&(offset as u32).to_le_bytes());
+    place[8..].copy_from_slice(&(length as u32).to_le_bytes());
+    place
+}
+
+fn number(bytes: &[u8]) -> usize {
+    let mut number = [0; 4];
+    number.copy_from_slice(bytes);
+    u32::from_le_bytes(number) as usize
+}
+
+/// Bytes of the string at a place.
+pub(crate) fn length(place: Place) -> usize {
+    number(&place[8..])
+}
 
 impl Texts {
-    /// Makes room for rows, untouched until used.
-    pub(crate) fn reserve(&mut self, rows: usize) {
-        self.places.reserve(rows);
-        self.lengths.reserve(rows);
-    }
-
-    pub(crate) fn push(&mut self, value: &[u8]) {
+    /// Keeps one string.
+    pub(crate) fn push(&mut self, value: &[u8]) -> Place {
         let chunk = self.chunk_for(value.len());
         let bytes = &mut self.chunks[chunk];
-        self.places.push((chunk as u32, bytes.len() as u32));
-        self.lengths.push(value.len() as u32);
+        let place = place(chunk, bytes.len(), value.len());
         bytes.extend_from_slice(value);
         self.bytes += value.len();
+        place
     }
 
-    /// Appends rows that lie behind each other: row i is `data[offsets[i]..offsets[i + 1]]`.
-    pub(crate) fn extend(&mut self, offsets: &[i32], data: &[u8]) {
-        let (Some(&first), Some(&last)) = (offsets.first(), offsets.last()) else { return };
-        let total = (last - first) as usize;
-        if total > CHUNK {
-            for pair in offsets.windows(2) {
-                self.push(&data[pair[0] as usize..pair[1] as usize]);
-            }
-            return;
+    /// Keeps strings that lie behind each other: string i is `data[offsets[i]..offsets[i + 1]]`.
+    pub(crate) fn extend<'a>(
+        &'a mut self,
+        offsets: &'a [i32],
+        data: &'a [u8],
+    ) -> Box<dyn Iterator<Item = Place> + 'a> {
+        let first = offsets.first().map_or(0, |offset| *offset as usize);
+        let last = offsets.last().map_or(0, |offset| *offset as usize);
+        if last - first > CHUNK {
+            let strings = offsets.windows(2).map(|pair| &data[pair[0] as usize..pair[1] as usize]);
+            return Box::new(strings.map(|value| self.push(value)));
         }
-        let chunk = self.chunk_for(total);
+        let chunk = self.chunk_for(last - first);
         let bytes = &mut self.chunks[chunk];
-        let start = bytes.len() as u32;
-        bytes.extend_from_slice(&data[first as usize..last as usize]);
-        let of_row = |offset: i32| (chunk as u32, start + (offset - first) as u32);
-        self.places.extend(offsets[..offsets.len() - 1].iter().map(|offset| of_row(*offset)));
-        self.lengths.extend(offsets.windows(2).map(|pair| (pair[1] - pair[0]) as u32));
-        self.bytes += total;
+        let start = bytes.len();
+        bytes.extend_from_slice(&data[first..last]);
+        self.bytes += last - first;
+        let of_pair =
+            move |pair: &[i32]| place(chunk, start + pair[0] as usize - first, (pair[1] - pair[0]) as usize);
+        Box::new(offsets.windows(2).map(of_pair))
     }
 
     /// The chunk that takes `length` more bytes.
@@ -61,25 +74,21 @@ impl Texts {
         self.chunks.len() - 1
     }
 
-    pub(crate) fn value(&self, row: usize) -> &[u8] {
-        let (chunk, offset) = self.places[row];
-        let start = offset as usize;
-        &self.chunks[chunk as usize][start..start + self.lengths[row] as usize]
+    /// The string at a place.
+    #[inline]
+    pub(crate) fn value(&self, place: Place) -> &[u8] {
+        let start = number(&place[4..8]);
+        &self.chunks[number(&place[..4])][start..start + length(place)]
     }
 
-    pub(crate) fn length(&self, row: usize) -> usize {
-        self.lengths[row] as usize
-    }
-
-    /// Bytes of the texts, without what a row costs.
+    /// Bytes of the strings.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
+    /// Forgets all strings.
     pub(crate) fn clear(&mut self) {
         self.chunks.clear();
-        self.places.clear();
-        self.lengths.clear();
         self.bytes = 0;
     }
 }
@@ -89,20 +98,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_and_short_values_come_back() {
+    fn long_and_short_strings_come_back() {
         let mut texts = Texts::default();
         let long = vec![7; CHUNK + 3];
-        texts.push(b"a");
-        texts.push(&long);
-        texts.push(b"");
-        texts.extend(&[2, 4, 4, 7], b"..abcde");
-        assert_eq!(texts.value(1), long);
-        assert_eq!([0, 2, 3, 4, 5].map(|row| texts.value(row)), [&b"a"[..], b"", b"ab", b"", b"cde"]);
+        let mut places: Vec<Place> = [&b"a"[..], &long, b""].map(|value| texts.push(value)).to_vec();
+        places.extend(texts.extend(&[2, 4, 4, 7], b"..abcde"));
         let offsets: Vec<i32> = (0..=3).map(|i| i * CHUNK as i32 / 2).collect();
-        texts.extend(&offsets, &vec![9; 2 * CHUNK]);
-        assert_eq!(texts.value(8), vec![9; CHUNK / 2]);
+        places.extend(texts.extend(&offsets, &vec![9; 2 * CHUNK]));
+        assert_eq!(texts.value(places[1]), long);
+        assert_eq!([0, 2, 3, 4, 5].map(|at| texts.value(places[at])), [&b"a"[..], b"", b"ab", b"", b"cde"]);
+        assert_eq!(texts.value(places[8]), vec![9; CHUNK / 2]);
+        assert_eq!(length(places[8]), CHUNK / 2);
         assert_eq!(texts.bytes(), 1 + long.len() + 5 + 3 * CHUNK / 2);
         texts.clear();
-        assert_eq!(texts.lengths.len() + texts.bytes(), 0);
+        assert_eq!(texts.bytes(), 0);
     }
 }

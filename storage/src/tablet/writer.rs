@@ -7,20 +7,20 @@ use std::sync::{Arc, Mutex};
 use arrow::array::RecordBatch;
 
 use super::encode::{Encoder, EncodingPlan, MIN_PAGE_BYTES, SAMPLE_ROWS};
+use super::gather::Gatherer;
 use super::key::{KeyPlan, KeyRange};
 use super::merge::Merger;
 use super::metrics::{WriterMetrics, add, timed};
 use super::route::Router;
-use super::run::{Gatherer, RunBuffer, TabletRows};
+use super::run::{Rows, RunBuffer, TabletRows};
 use super::segment::{Segments, TabletOutput};
+use super::sort::{self, Scratch};
 use super::spill::{Spill, SpillReader, SpillWriter};
-use super::{TabletError, TaskIdentity, WriterOptions, sort};
+use super::{TabletError, TaskIdentity, WriterOptions};
 use crate::durable::FileSystem;
 use crate::load::Segment;
 use crate::schema::TableSchema;
 
-/// Rows that are routed and copied at a time.
-const APPEND_ROWS: usize = 8192;
 /// Most rows that are gathered for the encoder at a time: they stay in the cache between the two.
 const GATHER_ROWS: usize = 1 << 14;
 /// Bytes of a block of a spill: small enough that a window over all runs stays near the cache.
@@ -130,9 +130,11 @@ impl TabletWriter {
                 batch.num_columns()
             )));
         }
-        for start in (0..batch.num_rows()).step_by(APPEND_ROWS) {
-            let piece = batch.slice(start, APPEND_ROWS.min(batch.num_rows() - start));
+        let mut start = 0;
+        while start < batch.num_rows() {
+            let piece = batch.slice(start, self.run.piece_rows().min(batch.num_rows() - start));
             self.append_piece(&piece)?;
+            start += piece.num_rows();
         }
         self.report_buffered();
         Ok(())
@@ -140,16 +142,22 @@ impl TabletWriter {
 
     fn append_piece(&mut self, piece: &RecordBatch) -> Result<(), TabletError> {
         let metrics = Arc::clone(&self.metrics);
-        let keeps_codes = timed(&metrics.route_nanos, || self.run.prepare(piece));
+        let mut keeps_codes = timed(&metrics.route_nanos, || self.run.prepare(piece));
         // Text that stops being codes is cheap to rewrite only while the run is small.
-        let rewrites = !keeps_codes && self.run.memory() > self.run_share / 8;
+        let rewrites_much = !keeps_codes && self.run.memory() > self.run_share / 8;
         let full = self.run.memory_with(piece, self.options.threads) > self.run_share
             || !self.run.can_take(piece.num_rows());
-        if self.run.rows() > 0 && (full || rewrites) {
+        if self.run.rows() > 0 && (full || rewrites_much) {
             self.flush(false)?;
-            self.run.prepare(piece);
+            keeps_codes = self.run.prepare(piece);
         }
-        timed(&metrics.route_nanos, || self.run.append(piece, &mut self.router))
+        timed(&metrics.route_nanos, || {
+            if !keeps_codes {
+                self.run.give_up_codes(piece)?;
+                self.run.prepare(piece);
+            }
+            self.run.append(piece, &mut self.router)
+        })
     }
 
     fn report_buffered(&mut self) {
@@ -212,8 +220,17 @@ impl TabletWriter {
         }
         let gatherer = self.run.gatherer();
         let plan = self.run.key_plan(self.run.ranges());
-        let mut grouped = timed(&metrics.sort_nanos, || self.run.group());
-        let tablets = self.run.split(&mut grouped);
+        let mut grouped = Vec::new();
+        let tablets = timed(&metrics.sort_nanos, || {
+            let parts = match &plan {
+                KeyPlan::Numbers(plan) => self.run.part(plan),
+                KeyPlan::Rows(_) => None,
+            };
+            parts.unwrap_or_else(|| {
+                grouped = self.run.group();
+                self.run.split(&mut grouped)
+            })
+        });
         let encoding = self.choose_encoding(&plan, &gatherer, &tablets)?;
         let encoded = self.run.rows() as f64 * encoding.row_bytes;
         let average = encoded / self.run.touched_tablets().max(1) as f64;
@@ -239,12 +256,15 @@ impl TabletWriter {
     ) -> Result<EncodingPlan, TabletError> {
         let Some(largest) = tablets.last() else { return Err(TabletError::Thread) };
         // Ordered once more later: rows in order are cheap to order.
-        let mut rows = largest.rows.to_vec();
-        timed(&self.metrics.sort_nanos, || sort::order(plan, self.run.columns(), &mut rows))?;
+        let mut rows = match &largest.rows {
+            Rows::Numbers(rows) => rows.to_vec(),
+            Rows::Ranges(ranges) => ranges.get(ranges.len() / 2).cloned().unwrap_or_default().collect(),
+        };
+        timed(&self.metrics.sort_nanos, || sort::order(plan, &self.run, &mut rows, &mut Scratch::default()))?;
         let middle = (rows.len() / 2).saturating_sub(SAMPLE_ROWS / 2);
         let most = gatherer.block_rows(&self.run, &rows[middle..], SAMPLE_ROWS, self.segments.memory / 16);
         let sample = gatherer.gather(&self.run, &rows[middle..middle + most])?;
-        timed(&self.metrics.encode_nanos, || self.segments.choose(&sample, rows.len()))
+        timed(&self.metrics.encode_nanos, || self.segments.choose(&sample, largest.count))
     }
 
     fn write_segments(
@@ -255,10 +275,11 @@ impl TabletWriter {
         tablets: Vec<TabletRows<'_>>,
     ) -> Result<(), TabletError> {
         let block_bytes = self.segments.memory / 8;
-        for_each(self.options.threads, tablets, |TabletRows { tablet, rows }| {
-            timed(&self.metrics.sort_nanos, || sort::order(plan, self.run.columns(), rows))?;
+        for_each(self.options.threads, tablets, |TabletRows { tablet, rows, .. }, scratch| {
             let mut output = TabletOutput::new(&self.segments, encoding, tablet);
-            self.gather_blocks(gatherer, rows, block_bytes, |batch| output.write(batch))?;
+            self.ordered(plan, rows, scratch, |rows| {
+                self.gather_blocks(gatherer, rows, block_bytes, |batch| output.write(batch))
+            })?;
             output.close()
         })
     }
@@ -271,11 +292,12 @@ impl TabletWriter {
     ) -> Result<Spill, TabletError> {
         let spill = self.create_spill()?;
         let block_bytes = self.spill_block_bytes();
-        for_each(self.options.threads, tablets, |TabletRows { tablet, rows }| {
-            timed(&self.metrics.sort_nanos, || sort::order(plan, self.run.columns(), rows))?;
-            let mut scratch = Vec::new();
-            self.gather_blocks(gatherer, rows, block_bytes, |batch| {
-                self.append_spill(&spill, tablet, batch, &mut scratch)
+        for_each(self.options.threads, tablets, |TabletRows { tablet, rows, .. }, scratch| {
+            let mut bytes = Vec::new();
+            self.ordered(plan, rows, scratch, |rows| {
+                self.gather_blocks(gatherer, rows, block_bytes, |batch| {
+                    self.append_spill(&spill, tablet, batch, &mut bytes)
+                })
             })
         })?;
         spill.finish(self.run.columns().iter().map(|column| column.is_codes()).collect())
@@ -291,6 +313,34 @@ impl TabletWriter {
         let written = timed(&self.metrics.spill_nanos, || spill.append(tablet, batch, scratch))?;
         add(&self.metrics.spilled_bytes, written as u64);
         Ok(())
+    }
+
+    /// Orders the rows of a tablet and gives their numbers, range by range.
+    fn ordered(
+        &self,
+        plan: &KeyPlan,
+        rows: Rows<'_>,
+        scratch: &mut Scratch,
+        mut each: impl FnMut(&[u32]) -> Result<(), TabletError>,
+    ) -> Result<(), TabletError> {
+        let order = |rows: &mut [u32], scratch: &mut Scratch| {
+            timed(&self.metrics.sort_nanos, || sort::order(plan, &self.run, rows, scratch))
+        };
+        match rows {
+            Rows::Numbers(rows) => {
+                order(rows, scratch)?;
+                each(rows)
+            }
+            Rows::Ranges(ranges) => ranges.into_iter().try_for_each(|range| {
+                let mut rows = std::mem::take(&mut scratch.rows);
+                rows.clear();
+                rows.extend(range);
+                order(&mut rows, scratch)?;
+                each(&rows)?;
+                scratch.rows = rows;
+                Ok(())
+            }),
+        }
     }
 
     /// Gathers rows in order, block by block.
@@ -365,7 +415,7 @@ impl TabletWriter {
         }
         let spills = std::mem::take(&mut self.spills);
         let readers = self.open_spills(&spills)?;
-        for_each(self.options.threads, tablets_of(&spills), |tablet| {
+        for_each(self.options.threads, tablets_of(&spills), |tablet, _| {
             let merger = Merger::new(&readers, &plan, &self.metrics)?;
             let mut output = TabletOutput::new(&self.segments, &encoding, tablet);
             merger.merge(tablet, |batch| output.write(batch))?;
@@ -376,7 +426,7 @@ impl TabletWriter {
     fn merge_to_spill(&mut self, plan: &KeyPlan, spills: &[Spill]) -> Result<Spill, TabletError> {
         let merged = self.create_spill()?;
         let readers = self.open_spills(spills)?;
-        for_each(self.options.threads, tablets_of(spills), |tablet| {
+        for_each(self.options.threads, tablets_of(spills), |tablet, _| {
             let merger = Merger::new(&readers, plan, &self.metrics)?;
             let mut scratch = Vec::new();
             merger.merge(tablet, |batch| self.append_spill(&merged, tablet, batch, &mut scratch))
@@ -410,21 +460,20 @@ fn tablets_of(spills: &[Spill]) -> Vec<u16> {
     tablets
 }
 
-/// Does the work of each item, the last first, on so many threads; the first error ends it.
+/// Does the work of each item, the last first, on so many threads, each with room of its own; the first
+/// error ends it.
 fn for_each<T: Send>(
     threads: usize,
     items: Vec<T>,
-    work: impl Fn(T) -> Result<(), TabletError> + Sync,
+    work: impl Fn(T, &mut Scratch) -> Result<(), TabletError> + Sync,
 ) -> Result<(), TabletError> {
     let threads = threads.min(items.len());
-    if threads <= 1 {
-        return items.into_iter().rev().try_for_each(work);
-    }
     let items = Mutex::new(items);
     let next = || items.lock().ok().and_then(|mut items| items.pop());
     let drain = || {
+        let mut scratch = Scratch::default();
         while let Some(item) = next() {
-            if let Err(error) = work(item) {
+            if let Err(error) = work(item, &mut scratch) {
                 if let Ok(mut items) = items.lock() {
                     items.clear();
                 }
