@@ -20,7 +20,9 @@ use crate::schema::{Compression, TableSchema};
 /// Rows of the sample.
 pub(crate) const SAMPLE_ROWS: usize = 1 << 14;
 /// Most rows of a row group.
-pub(crate) const ROW_GROUP_ROWS: usize = 1 << 20;
+const ROW_GROUP_ROWS: f64 = (1 << 20) as f64;
+/// Fewest rows of a row group that a tight budget leads to.
+const MIN_ROW_GROUP_ROWS: f64 = (1 << 14) as f64;
 /// Bytes of a column's statistics; longer text is cut, its maximum raised.
 const STATISTICS_BYTES: usize = 256;
 /// Largest page and largest dictionary.
@@ -75,8 +77,12 @@ pub(crate) struct Encoder {
     leaves: Vec<(ColumnPath, PhysicalType)>,
     codec: Option<ParquetCompression>,
     sorting: Vec<SortingColumn>,
-    /// Bytes of a page and of a dictionary, at most.
+    /// Bytes that one open segment may use.
+    bytes: usize,
+    /// Bytes of a page, at most.
     page_bytes: usize,
+    /// Bytes of a dictionary, at most.
+    dictionary_bytes: usize,
 }
 
 impl Encoder {
@@ -104,8 +110,11 @@ impl Encoder {
             })
         });
         let sorting = sorting.collect();
-        let page_bytes = (bytes / 8 / leaves.len().max(1)).clamp(MIN_PAGE_BYTES, MAX_PAGE_BYTES);
-        Ok(Self { schema: Arc::clone(schema.arrow()), sorting, leaves, codec, page_bytes })
+        let of_leaf =
+            |part: usize| (bytes / part / leaves.len().max(1)).clamp(MIN_PAGE_BYTES, MAX_PAGE_BYTES);
+        let (page_bytes, dictionary_bytes) = (of_leaf(8), of_leaf(3));
+        let schema = Arc::clone(schema.arrow());
+        Ok(Self { schema, sorting, leaves, codec, bytes, page_bytes, dictionary_bytes })
     }
 
     /// Leaves of a table's columns.
@@ -113,20 +122,24 @@ impl Encoder {
         Ok(ArrowSchemaConverter::new().with_coerce_types(true).convert(schema.arrow())?.num_columns())
     }
 
-    /// A writer of a segment with row groups of at most `row_group_rows` rows.
+    /// A writer of a segment.
     pub(crate) fn writer<W: std::io::Write + Send>(
         &self,
         output: W,
         plan: &EncodingPlan,
-        row_group_rows: usize,
     ) -> Result<ArrowWriter<W>, ParquetError> {
         let sorting = (!self.sorting.is_empty()).then(|| self.sorting.clone());
         let properties = self
             .properties(&plan.ways)
-            .set_max_row_group_row_count(Some(row_group_rows))
+            .set_max_row_group_row_count(Some(self.row_group_rows(plan.row_bytes)))
             .set_sorting_columns(sorting)
             .build();
         self.open(output, properties)
+    }
+
+    /// Rows of a row group whose encoded rows have so many bytes.
+    fn row_group_rows(&self, row_bytes: f64) -> usize {
+        ((self.bytes / 3) as f64 / row_bytes.max(0.1)).clamp(MIN_ROW_GROUP_ROWS, ROW_GROUP_ROWS) as usize
     }
 
     fn open<W: std::io::Write + Send>(
@@ -146,7 +159,7 @@ impl Encoder {
             .set_statistics_enabled(EnabledStatistics::Page)
             .set_statistics_truncate_length(Some(STATISTICS_BYTES))
             .set_data_page_size_limit(self.page_bytes)
-            .set_dictionary_page_size_limit(self.page_bytes)
+            .set_dictionary_page_size_limit(self.dictionary_bytes)
             .set_write_batch_size(4096);
         for ((path, physical), way) in self.leaves.iter().zip(ways) {
             let codec = self.codec.filter(|_| way.compressed).unwrap_or(ParquetCompression::UNCOMPRESSED);
@@ -159,12 +172,15 @@ impl Encoder {
         builder
     }
 
-    /// The plan for rows like those of `sample`, which are consecutive rows of a tablet in order, for row
-    /// groups of about `rows` rows.
+    /// The plan for rows like those of `sample`, which are consecutive rows of a tablet in order, of which
+    /// there are `rows`.
     pub(crate) fn choose(&self, sample: &RecordBatch, rows: usize) -> Result<EncodingPlan, ParquetError> {
         let sample = sample.slice(0, sample.num_rows().min(SAMPLE_ROWS));
         let taken = sample.num_rows().max(1);
-        let rows = rows.clamp(taken, ROW_GROUP_ROWS);
+        let plain = self.measure(&sample, Way { scheme: Scheme::Plain, compressed: false })?;
+        let plain_bytes = plain.iter().map(|leaf| leaf.data).sum::<u64>() as f64 / taken as f64;
+        // As a rule rows become half as large; what a dictionary costs is shared by those of a row group.
+        let rows = rows.min(self.row_group_rows(plain_bytes / 2.0)).max(taken);
         let half = sample.slice(0, sample.num_rows() / 2);
         let half = self.measure(&half, Way { scheme: Scheme::Dictionary, compressed: false })?;
         let mut best: Vec<Option<(f64, f64, Way)>> = vec![None; self.leaves.len()];
@@ -207,7 +223,7 @@ impl Encoder {
         // Each doubling of the rows makes the dictionary grow as the last one did, at most.
         let growth = (leaf.dictionary as f64 / half.dictionary.max(1) as f64).clamp(1.0, 2.0);
         let dictionary = leaf.dictionary as f64 * growth.powf(factor.log2());
-        (dictionary <= self.page_bytes as f64).then_some(data + dictionary)
+        (dictionary <= self.dictionary_bytes as f64).then_some(data + dictionary)
     }
 
     /// Sizes of each leaf of the sample encoded in one way.

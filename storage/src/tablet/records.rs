@@ -28,14 +28,14 @@ impl Records {
         self.width <= MAX_MOVED
     }
 
+    /// As many records of zeros, in one piece whose pages stay untouched until they are written.
+    pub(crate) fn zeros(&self, records: usize) -> Self {
+        Self { width: self.width, bytes: vec![0; records * self.width] }
+    }
+
     /// Copies each record to its place in `to`, which has as many records in the end. `place` is asked for
     /// each record in order; the places are all numbers below the number of records.
     pub(crate) fn scatter(&self, to: &mut Self, place: impl FnMut(usize) -> usize) {
-        if to.capacity() < self.bytes.len() {
-            // Fresh zeros cost nothing before they are written; the old room goes first.
-            to.bytes = Vec::new();
-            to.bytes = vec![0; self.bytes.len()];
-        }
         to.bytes.resize(self.bytes.len(), 0);
         match self.width {
             8 => self.scatter_of::<8>(to, place),

@@ -257,6 +257,12 @@ impl RunBuffer {
             self.spare = Records::new(self.records.width());
             return None;
         }
+        if self.spare.capacity() < self.rows() * self.records.width() {
+            // Once, for the largest run there can be: what is freed is not always given back at once.
+            let most = self.share / (2 * self.records.width() + ROW_BYTES);
+            self.spare = Records::new(self.records.width());
+            self.spare = self.records.zeros(most.max(self.rows()));
+        }
         let (mut next, mut part_of_bin) = (Vec::new(), Vec::new());
         let mut tablets: Vec<TabletRows<'static>> = Vec::new();
         let mut start = 0u32;

@@ -13,7 +13,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 use sha2::{Digest, Sha256};
 
-use super::encode::{Encoder, EncodingPlan, ROW_GROUP_ROWS};
+use super::encode::{Encoder, EncodingPlan};
 use super::metrics::{WriterMetrics, add, timed};
 use super::{TabletError, TaskIdentity};
 use crate::durable::{FileSystem, SyncSite, WriteFile};
@@ -23,8 +23,6 @@ use crate::schema::TableSchema;
 
 /// Bytes that go to the volume at once, at most.
 const WRITE_BYTES: usize = 1 << 20;
-/// Fewest rows of a row group that a tight budget leads to.
-const MIN_ROW_GROUP_ROWS: usize = 1 << 14;
 
 /// All segments of one task, written by any number of threads.
 pub(crate) struct Segments {
@@ -192,8 +190,7 @@ fn begin(segments: &Segments, plan: &EncodingPlan, tablet: u16) -> Result<OpenSe
     let (path, relative, file) = segments.create(tablet)?;
     let capacity = (segments.memory / 16).min(WRITE_BYTES);
     let file = SegmentFile { file, buffer: Vec::with_capacity(capacity), written: 0, error: None };
-    let rows = (segments.memory as f64 / 3.0 / plan.row_bytes.max(0.1)) as usize;
-    let writer = segments.encoder.writer(file, plan, rows.clamp(MIN_ROW_GROUP_ROWS, ROW_GROUP_ROWS));
+    let writer = segments.encoder.writer(file, plan);
     let writer = writer.map_err(|source| TabletError::Encode { path: path.clone(), source })?;
     let has_nan = vec![false; segments.schema.columns().len()];
     Ok(OpenSegment { path, relative, writer, rows: 0, has_nan })

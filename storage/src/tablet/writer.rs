@@ -25,6 +25,10 @@ use crate::schema::TableSchema;
 const GATHER_ROWS: usize = 1 << 14;
 /// Bytes of a block of a spill: small enough that a window over all runs stays near the cache.
 const SPILL_BLOCK_BYTES: usize = 512 << 10;
+/// Smaller blocks cost more calls than a merge in one round saves.
+const MIN_SPILL_BLOCK_BYTES: usize = 16 << 10;
+/// Runs that a merge takes in one round unless blocks would become too small.
+const FAN_IN: usize = 32;
 /// Share of the budget that the open segments may use; the rest is the run's or the merge's.
 const ENCODE_SHARE: usize = 4;
 /// Files that a merge holds open, at most.
@@ -369,7 +373,8 @@ impl TabletWriter {
     }
 
     fn spill_block_bytes(&self) -> usize {
-        (self.merge_memory() / (8 * MERGE_COPIES)).min(SPILL_BLOCK_BYTES)
+        let least = MIN_SPILL_BLOCK_BYTES.min(self.merge_memory() / (2 * MERGE_COPIES));
+        (self.merge_memory() / (FAN_IN * MERGE_COPIES)).clamp(least, SPILL_BLOCK_BYTES)
     }
 
     /// Runs that one merge takes.
