@@ -1,5 +1,6 @@
 //! Durable, sorted, bucketed Delta tables on a volume. Not a word of S3 or Kubernetes here.
 
+pub mod compact;
 pub mod durable;
 pub mod history;
 pub mod load;

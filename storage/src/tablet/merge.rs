@@ -65,11 +65,37 @@ impl Block {
     }
 }
 
+/// The blocks of one sorted run, in order. Columns are those of the merge's schema, blocks have rows.
+pub(crate) trait Blocks<E> {
+    /// The next block; `None` at the end.
+    fn next(&mut self) -> Result<Option<Vec<ArrayRef>>, E>;
+}
+
 /// The rows of one run that come next.
-struct Source<'a> {
+struct Source<'a, E> {
+    blocks: Box<dyn Blocks<E> + 'a>,
+    block: Block,
+}
+
+/// The blocks of a tablet in a spill.
+struct SpillBlocks<'a> {
     reader: &'a SpillReader,
     places: VecDeque<&'a BlockPlace>,
-    block: Block,
+    schema: SchemaRef,
+}
+
+impl<E: From<TabletError>> Blocks<E> for SpillBlocks<'_> {
+    fn next(&mut self) -> Result<Option<Vec<ArrayRef>>, E> {
+        let Some(place) = self.places.pop_front() else { return Ok(None) };
+        let mut columns = self.reader.read(place)?;
+        for (column, array) in columns.iter_mut().enumerate() {
+            let due = self.schema.field(column).data_type();
+            if array.data_type() != due && matches!(array.data_type(), ArrowType::Dictionary(..)) {
+                *array = cast(array, due).map_err(TabletError::from)?;
+            }
+        }
+        Ok(Some(columns))
+    }
 }
 
 /// Merges of tablets over the same spills.
@@ -93,10 +119,6 @@ impl<'a> Merger<'a> {
         plan: &'a KeyPlan,
         metrics: &'a WriterMetrics,
     ) -> Result<Self, TabletError> {
-        let converter = match plan {
-            KeyPlan::Numbers(_) => None,
-            KeyPlan::Rows(plan) => Some(plan.converter()?),
-        };
         let first = readers.first().ok_or(TabletError::DamagedSpill)?.schema();
         let is_plain = |reader: &SpillReader, column: usize| {
             !matches!(reader.schema().field(column).data_type(), ArrowType::Dictionary(..))
@@ -112,7 +134,21 @@ impl<'a> Merger<'a> {
             })
             .collect();
         let schema = Arc::new(arrow::datatypes::Schema::new(fields));
-        Ok(Self { readers, plan, converter, schema, plain, metrics })
+        Ok(Self { readers, plain, ..Self::of_schema(schema, plan, metrics)? })
+    }
+
+    /// A merger of runs of any kind, whose blocks have the columns of `schema`.
+    pub(crate) fn of_schema(
+        schema: SchemaRef,
+        plan: &'a KeyPlan,
+        metrics: &'a WriterMetrics,
+    ) -> Result<Self, TabletError> {
+        let converter = match plan {
+            KeyPlan::Numbers(_) => None,
+            KeyPlan::Rows(plan) => Some(plan.converter()?),
+        };
+        let plain = vec![true; schema.fields().len()];
+        Ok(Self { readers: &[], plan, converter, schema, plain, metrics })
     }
 
     /// Whether each column of the result is kept as keys into its dictionary.
@@ -124,14 +160,25 @@ impl<'a> Merger<'a> {
     pub(crate) fn merge(
         &self,
         tablet: u16,
-        mut emit: impl FnMut(&RecordBatch) -> Result<(), TabletError>,
+        emit: impl FnMut(&RecordBatch) -> Result<(), TabletError>,
     ) -> Result<(), TabletError> {
-        let mut sources = Vec::with_capacity(self.readers.len());
-        for reader in self.readers {
-            let mut places: VecDeque<&BlockPlace> = reader.blocks(tablet).iter().collect();
-            if let Some(place) = places.pop_front() {
-                let block = self.read(reader, place)?;
-                sources.push(Source { reader, places, block });
+        let of_reader = |reader: &'a SpillReader| -> Box<dyn Blocks<TabletError> + 'a> {
+            let places = reader.blocks(tablet).iter().collect();
+            Box::new(SpillBlocks { reader, places, schema: Arc::clone(&self.schema) })
+        };
+        self.merge_runs(self.readers.iter().map(of_reader).collect(), emit)
+    }
+
+    /// Gives the rows of runs in order; rows with equal keys in the order of the runs.
+    pub(crate) fn merge_runs<'b, E: From<TabletError>>(
+        &self,
+        runs: Vec<Box<dyn Blocks<E> + 'b>>,
+        mut emit: impl FnMut(&RecordBatch) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut sources = Vec::with_capacity(runs.len());
+        for mut blocks in runs {
+            if let Some(block) = self.read(blocks.as_mut())? {
+                sources.push(Source { blocks, block });
             }
         }
         while !sources.is_empty() {
@@ -145,32 +192,26 @@ impl<'a> Merger<'a> {
         Ok(())
     }
 
-    fn read(&self, reader: &SpillReader, place: &BlockPlace) -> Result<Block, TabletError> {
-        let mut columns = reader.read(place)?;
-        for (column, array) in columns.iter_mut().enumerate() {
-            let due = self.schema.field(column).data_type();
-            if array.data_type() != due && matches!(array.data_type(), ArrowType::Dictionary(..)) {
-                *array = cast(array, due)?;
-            }
-        }
+    fn read<E: From<TabletError>>(&self, blocks: &mut (dyn Blocks<E> + '_)) -> Result<Option<Block>, E> {
+        let Some(columns) = blocks.next()? else { return Ok(None) };
         let rows = columns.first().map_or(0, |column| column.len());
         let keys = match (self.plan, &self.converter) {
             (KeyPlan::Rows(plan), Some(converter)) => BlockKeys::Rows(plan.of_arrays(converter, &columns)?),
             (KeyPlan::Numbers(plan), _) => BlockKeys::Numbers(plan.of_arrays(&columns)?),
-            (KeyPlan::Rows(_), None) => return Err(TabletError::DamagedSpill),
+            (KeyPlan::Rows(_), None) => return Err(TabletError::DamagedSpill.into()),
         };
-        Ok(Block { columns, keys, rows, position: 0 })
+        Ok(Some(Block { columns, keys, rows, position: 0 }))
     }
 
     /// Reads on where a block is used up, and drops the sources that have no more.
-    fn refill(&self, sources: &mut Vec<Source<'a>>) -> Result<(), TabletError> {
+    fn refill<E: From<TabletError>>(&self, sources: &mut Vec<Source<'_, E>>) -> Result<(), E> {
         let mut at = 0;
         while at < sources.len() {
             let source = &mut sources[at];
             if source.block.position < source.block.rows {
                 at += 1;
-            } else if let Some(place) = source.places.pop_front() {
-                source.block = self.read(source.reader, place)?;
+            } else if let Some(block) = self.read(source.blocks.as_mut())? {
+                source.block = block;
             } else {
                 sources.remove(at);
             }
@@ -179,12 +220,12 @@ impl<'a> Merger<'a> {
     }
 
     /// Gives the rows of a window in order.
-    fn window(
+    fn window<E: From<TabletError>>(
         &self,
-        sources: &[Source<'a>],
+        sources: &[Source<'_, E>],
         parts: &[Part],
-        emit: &mut impl FnMut(&RecordBatch) -> Result<(), TabletError>,
-    ) -> Result<(), TabletError> {
+        emit: &mut impl FnMut(&RecordBatch) -> Result<(), E>,
+    ) -> Result<(), E> {
         if let &[(source, 0, end)] = parts
             && end == sources[source].block.rows
         {
@@ -209,7 +250,7 @@ impl<'a> Merger<'a> {
     }
 
     /// Place of each row of the window in the parts, in order.
-    fn order(&self, sources: &[Source<'a>], parts: &[Part]) -> Vec<(usize, usize)> {
+    fn order<E>(&self, sources: &[Source<'_, E>], parts: &[Part]) -> Vec<(usize, usize)> {
         let of_part = |(part, &(_, start, end)): (usize, &Part)| (start..end).map(move |row| (part, row));
         if let [only] = parts {
             return of_part((0, only)).collect();
@@ -265,7 +306,7 @@ fn gather<'a>(
 
 /// Cuts the next window: all rows before the smallest last key of the blocks in hand, and those of that key
 /// whose turn it is. Sources are in the order of their rows' arrival.
-fn cut(sources: &[Source<'_>]) -> Vec<Part> {
+fn cut<E>(sources: &[Source<'_, E>]) -> Vec<Part> {
     let mut least = 0;
     for (at, source) in sources.iter().enumerate() {
         let (block, least_block) = (&source.block, &sources[least].block);

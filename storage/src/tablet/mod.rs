@@ -13,6 +13,7 @@ mod gather;
 mod key;
 mod merge;
 mod metrics;
+mod names;
 mod part;
 mod radix;
 mod records;
@@ -26,6 +27,7 @@ mod writer;
 
 pub use error::TabletError;
 pub use metrics::WriterMetrics;
+pub use names::SegmentName;
 pub use route::can_hash;
 pub use writer::TabletWriter;
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,11 +10,11 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType as ArrowType, Float32Type, Float64Type};
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
-use sha2::{Digest, Sha256};
 
+use super::TabletError;
 use super::encode::{Encoder, EncodingPlan};
 use super::metrics::{WriterMetrics, add, timed};
-use super::{TabletError, TaskIdentity};
+use super::names::SegmentNames;
 use crate::durable::{FileSystem, SyncSite, WriteFile};
 use crate::load::Segment;
 use crate::log::stats;
@@ -24,19 +23,17 @@ use crate::schema::TableSchema;
 /// Bytes that go to the volume at once, at most.
 const WRITE_BYTES: usize = 1 << 20;
 
-/// All segments of one task, written by any number of threads.
+/// All segments of one task or compaction, written by any number of threads.
 pub(crate) struct Segments {
     files: Arc<dyn FileSystem>,
     root: PathBuf,
     schema: Arc<TableSchema>,
     encoder: Encoder,
     metrics: Arc<WriterMetrics>,
-    prefix: String,
-    suffix: String,
+    names: Arc<SegmentNames>,
     target_bytes: u64,
     /// Bytes that one open segment may use.
     pub(crate) memory: usize,
-    next: AtomicU32,
     state: Mutex<SegmentsState>,
 }
 
@@ -54,25 +51,22 @@ impl Segments {
         files: Arc<dyn FileSystem>,
         root: PathBuf,
         schema: Arc<TableSchema>,
-        identity: &TaskIdentity,
+        names: Arc<SegmentNames>,
         target_bytes: u64,
         memory: usize,
         metrics: Arc<WriterMetrics>,
     ) -> Result<Self, TabletError> {
         let encoder = Encoder::new(&schema, memory)
             .map_err(|source| TabletError::Encode { path: root.clone(), source })?;
-        let label = hex::encode(&Sha256::digest(identity.label.as_bytes())[..8]);
         Ok(Self {
             files,
             root,
             schema,
             encoder,
             metrics,
-            prefix: format!("{label}-{}-{}-{}", identity.run, identity.attempt, identity.task),
-            suffix: format!("{}.parquet", identity.writer),
+            names,
             target_bytes,
             memory,
-            next: AtomicU32::new(0),
             state: Mutex::default(),
         })
     }
@@ -123,8 +117,7 @@ impl Segments {
         let folder = format!("b-{tablet:05}");
         let directory = self.root.join(&folder);
         self.files.create_dir(&directory).map_err(|error| TabletError::volume(&directory, error))?;
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let relative = format!("{folder}/{}-{number}-{}", self.prefix, self.suffix);
+        let relative = format!("{folder}/{}", self.names.next());
         let path = self.root.join(&relative);
         let file = self.files.create(&path).map_err(|error| TabletError::volume(&path, error))?;
         let mut state = self.state()?;

@@ -96,7 +96,7 @@ impl TabletWriter {
             Arc::clone(&files),
             root.clone(),
             Arc::clone(&schema),
-            &identity,
+            Arc::new(identity.names()),
             options.target_segment_bytes,
             encode_share / threads,
             Arc::clone(&metrics),
