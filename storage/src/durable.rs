@@ -16,8 +16,8 @@ mod site;
 
 pub use error::VolumeError;
 pub use posix::Posix;
-pub(crate) use put::discard;
-pub use put::{PutSites, make_dirs, put_new, unique_name, write_new, writer_id};
+pub use put::{PutSites, make_dirs, make_dirs_below, put_new, unique_name, write_new, writer_id};
+pub(crate) use put::{discard, make_dir};
 pub use site::SyncSite;
 
 /// What the storage crate asks of a volume. Paths are absolute or relative to the process, never escaped.

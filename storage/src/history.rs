@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::durable::{
-    FileSystem, PutSites, SyncSite, VolumeError, make_dirs, put_new, read_all, unique_name,
-};
+use crate::durable::{FileSystem, PutSites, SyncSite, VolumeError, put_new, read_all, unique_name};
 use crate::load::label_hash;
 
 /// Folder of the records, below the table's.
@@ -235,7 +233,6 @@ pub(crate) fn write_record(
     let path = folder.join(&name);
     let bytes = serde_json::to_vec(record)
         .map_err(|e| HistoryError::Damaged { path: path.clone(), what: e.to_string() })?;
-    make_dirs(files, &folder, SyncSite::OwnFolderNames)?;
     let sites = PutSites { contents: SyncSite::RecordContents, name: SyncSite::RecordName };
     // Only a lost reply can make our own name look taken.
     if !put_new(files, &folder, &name, &bytes, sites)?
@@ -297,6 +294,7 @@ mod tests {
     #[test]
     fn a_record_reads_back_and_a_changed_one_is_refused() {
         let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join(HISTORY_FOLDER)).unwrap();
         let record = HistoryRecord::new("l", 1, 2, HistoryOutcome::Loaded);
         let reference = write_record(&Posix, root.path(), &record).unwrap();
         assert_eq!(read_record(&Posix, root.path(), &reference).unwrap(), record);

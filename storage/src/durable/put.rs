@@ -80,15 +80,43 @@ pub fn put_new(
 /// Makes a folder and those above it that are missing, every new name durable in its parent.
 pub fn make_dirs(files: &dyn FileSystem, path: &Path, site: SyncSite) -> Result<(), VolumeError> {
     let Some(parent) = path.parent() else { return Ok(()) };
-    let made = match files.create_dir(path) {
+    match files.create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             make_dirs(files, parent, site)?;
-            files.create_dir(path)
+            make_dir(files, path)?;
         }
-        other => other,
-    };
-    made.map_err(|e| VolumeError::new("make the folder", path, e))?;
+        other => {
+            other.map_err(|e| VolumeError::new("make the folder", path, e))?;
+        }
+    }
     // Also when it was there: whoever made it may not have come to its fsync.
+    sync_parent(files, parent, site)
+}
+
+/// Makes the folders `below` a folder that is durable, one in the other. Each name is made durable, also of
+/// those that were there: another process may have made any of them just now and not have come to its fsync.
+pub fn make_dirs_below(
+    files: &dyn FileSystem,
+    folder: &Path,
+    below: &Path,
+    site: SyncSite,
+) -> Result<(), VolumeError> {
+    let mut parent = folder.to_owned();
+    for part in below {
+        let path = parent.join(part);
+        make_dir(files, &path)?;
+        sync_parent(files, &parent, site)?;
+        parent = path;
+    }
+    Ok(())
+}
+
+/// Makes one folder; its name is durable only after a sync of its parent.
+pub(crate) fn make_dir(files: &dyn FileSystem, path: &Path) -> Result<(), VolumeError> {
+    files.create_dir(path).map(|_| ()).map_err(|e| VolumeError::new("make the folder", path, e))
+}
+
+fn sync_parent(files: &dyn FileSystem, parent: &Path, site: SyncSite) -> Result<(), VolumeError> {
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     files.sync_dir(parent, site).map_err(|e| VolumeError::new("fsync the folder", parent, e))
 }
@@ -125,6 +153,8 @@ mod tests {
         make_dirs(&Posix, &path, SITES.name).unwrap();
         make_dirs(&Posix, &path, SITES.name).unwrap();
         assert!(path.is_dir());
+        make_dirs_below(&Posix, folder.path(), Path::new("a/d/e"), SITES.name).unwrap();
+        assert!(folder.path().join("a/d/e").is_dir());
     }
 
     #[test]

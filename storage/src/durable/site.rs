@@ -28,13 +28,11 @@ macro_rules! sites {
 sites! {
     /// The table's folder in its parent: without it a whole acknowledged table is gone.
     TableFolderName = "table-folder-name",
-    /// `_longshore`, `_delta_log` and whatever else creation puts into the table's folder.
+    /// `_longshore` and `_delta_log` in the table's folder, before there is a version.
     TableLayoutNames = "table-layout-names",
-    /// The folders in `_longshore`.
-    OwnFolderNames = "own-folder-names",
     /// `format.json`: a table without its bytes is taken for something foreign.
     FormatContents = "format-contents",
-    /// The name of `format.json`.
+    /// The names in `_longshore`, `format.json` and the folder of the history, before there is a version.
     FormatName = "format-name",
     /// A file of the volume probe: asks whether fsync works at all.
     ProbeContents = "probe-contents",

@@ -9,12 +9,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Plan, Segment, TaskReport};
-use crate::durable::{FileSystem, PutSites, SyncSite, VolumeError, discard, make_dirs, put_new, read_all};
+use crate::durable::{
+    FileSystem, PutSites, SyncSite, VolumeError, discard, make_dirs_below, put_new, read_all,
+};
 use crate::log::TableError;
 use crate::table::Claim;
 
-/// Folder of all loads, below the table's.
-const LOADS_FOLDER: &str = "_longshore/loads";
+/// What is there, durable, since the table was made.
+const OWN_FOLDER: &str = "_longshore";
+/// Folder of all loads, below the own folder.
+const LOADS_FOLDER: &str = "loads";
 const PLAN: &str = "plan.json";
 
 /// `_longshore/loads/<label>/<run>-<attempt>/`.
@@ -40,7 +44,9 @@ impl LoadFolder {
     /// Makes the folder of a claim, its name durable.
     pub(crate) fn make(files: Arc<dyn FileSystem>, root: &Path, claim: &Claim) -> Result<Self, TableError> {
         let folder = Self { files, root: root.to_owned(), claim: claim.clone() };
-        make_dirs(folder.files.as_ref(), &folder.path(), SyncSite::LoadFolderNames)?;
+        let own = root.join(OWN_FOLDER);
+        let site = SyncSite::LoadFolderNames;
+        make_dirs_below(folder.files.as_ref(), &own, &claim_folder(claim), site)?;
         Ok(folder)
     }
 
@@ -146,11 +152,11 @@ impl LoadFolder {
     }
 
     fn relative(&self) -> String {
-        format!("{LOADS_FOLDER}/{}/{}-{}", self.claim.label(), self.claim.run(), self.claim.attempt())
+        format!("{OWN_FOLDER}/{}", claim_folder(&self.claim).display())
     }
 
     fn label_path(&self) -> PathBuf {
-        self.root.join(LOADS_FOLDER).join(self.claim.label())
+        self.root.join(OWN_FOLDER).join(LOADS_FOLDER).join(self.claim.label())
     }
 
     /// Numbers and folders of the attempts of this run.
@@ -200,6 +206,11 @@ impl LoadFolder {
         read_document(self.files.as_ref(), &path)?
             .ok_or_else(|| damaged(&path, &"it was put in place and removed"))
     }
+}
+
+/// The folder of a claim, below the own folder.
+fn claim_folder(claim: &Claim) -> PathBuf {
+    [LOADS_FOLDER, claim.label(), &format!("{}-{}", claim.run(), claim.attempt())].iter().collect()
 }
 
 fn report_name(task: u32) -> String {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::format::{self, LAYOUT_VERSION, OWN_FOLDER};
 use super::{Table, TableError, probe};
-use crate::durable::{FileSystem, SyncSite, make_dirs};
+use crate::durable::{FileSystem, SyncSite, make_dir, make_dirs};
 use crate::history::HISTORY_FOLDER;
 use crate::log::actions::Action;
 use crate::log::compatible::differences;
@@ -63,15 +63,20 @@ fn refuse_foreign(files: &dyn FileSystem, root: &Path) -> Result<(), TableError>
     }
 }
 
+/// Makes what must be there, durable, before there is a version: a table that has one is never laid out again.
 fn lay_out(files: &dyn FileSystem, root: &Path) -> Result<(), TableError> {
     let temporary = root.join(TEMPORARY_FOLDER);
     make_dirs(files, root, SyncSite::TableFolderName)?;
-    make_dirs(files, &root.join(OWN_FOLDER), SyncSite::TableLayoutNames)?;
-    make_dirs(files, &temporary, SyncSite::OwnFolderNames)?;
+    make_dir(files, &root.join(OWN_FOLDER))?;
+    make_dir(files, &temporary)?;
     probe::probe(files, root, &temporary)?;
-    make_dirs(files, &root.join(HISTORY_FOLDER), SyncSite::OwnFolderNames)?;
-    make_dirs(files, &root.join(LOG_FOLDER), SyncSite::TableLayoutNames)?;
-    format::write(files, root)
+    make_dir(files, &root.join(HISTORY_FOLDER))?;
+    make_dir(files, &root.join(LOG_FOLDER))?;
+    // Makes the names in the own folder durable as well.
+    format::write(files, root)?;
+    files
+        .sync_dir(root, SyncSite::TableLayoutNames)
+        .map_err(|e| TableError::volume("fsync the folder", root, e))
 }
 
 fn put_version_zero(
