@@ -108,6 +108,7 @@ fn user_behavior() -> Arc<TableSchema> {
             .collect(),
         key: vec!["UserID".into()],
         order_by: Vec::new(),
+        partition_by: longshore_storage::schema::PartitionBy::None,
         distribution: Distribution::Hash { columns: vec!["UserID".into()], buckets: 4 },
         compression: Compression::Zstd,
     }))

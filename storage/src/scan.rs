@@ -1,5 +1,5 @@
-//! Reads the segments of a snapshot: files, then row groups, whose statistics rule a match out are never
-//! read; the rows that are left are filtered exactly.
+//! Reads the segments of a snapshot: files whose partition or statistics rule a match out, then row groups
+//! whose statistics do, are never read; the rows that are left are filtered exactly.
 
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -21,6 +21,7 @@ use crate::durable::{FileSystem, ReadFile};
 use crate::load::Segment;
 use crate::log::stats::SegmentStats;
 use crate::schema::TableSchema;
+use crate::schema::partition::PartitionBounds;
 
 mod predicate;
 
@@ -105,9 +106,14 @@ pub fn scan(
         .map_err(ScanError::InvalidPredicate)?;
     needed.sort_unstable();
     needed.dedup();
-    let kept = segments.iter().filter(|segment| match (&predicate, SegmentStats::parse(&segment.stats)) {
-        (Some(predicate), Some(stats)) => predicate.may_match(&schema, &stats),
-        _ => true,
+    let of_partitions = PartitionBounds::new(&schema);
+    let kept = segments.iter().filter(|segment| match &predicate {
+        Some(predicate) => {
+            let stats = SegmentStats::parse(&segment.stats);
+            predicate.may_hold(&|column| of_partitions.of(segment, column))
+                && stats.is_none_or(|stats| predicate.may_match(&schema, &stats))
+        }
+        None => true,
     });
     let paths = kept.rev().map(|segment| root.join(&segment.path)).collect();
     let output = Arc::new(project(&schema, &projection));

@@ -1,6 +1,7 @@
-//! What a table is: its columns, key, sort key and distribution.
+//! What a table is: its columns, key, sort key, partitions and distribution.
 
 mod default;
+pub(crate) mod partition;
 mod validate;
 
 use std::sync::Arc;
@@ -9,6 +10,10 @@ use arrow::datatypes::{Field, Schema as ArrowSchema, SchemaRef};
 
 use crate::types::DataType;
 
+pub use partition::{
+    DateUnit, ListPartition, MAX_DECLARED_PARTITIONS, MAX_NEW_PARTITIONS, Partition, PartitionBy,
+    PartitionIndices, PartitionRange, PartitionTerm, Partitioner, RangeEnd, RangePartition,
+};
 pub use validate::{MAX_BUCKETS, MAX_COLUMN_NAME_BYTES, MAX_COLUMNS, Place, SchemaError};
 
 /// A column of a table.
@@ -75,7 +80,9 @@ pub struct TableDefinition {
     pub key: Vec<String>,
     /// Sort key; empty: the key columns.
     pub order_by: Vec<String>,
-    /// Distribution.
+    /// Partitions.
+    pub partition_by: PartitionBy,
+    /// Distribution, in each partition.
     pub distribution: Distribution,
     /// Codec.
     pub compression: Compression,
@@ -88,6 +95,7 @@ pub struct TableSchema {
     arrow: SchemaRef,
     sort_key: Vec<usize>,
     hash_columns: Vec<usize>,
+    partition_columns: Vec<usize>,
 }
 
 impl TableSchema {
@@ -102,7 +110,9 @@ impl TableSchema {
             Distribution::Hash { columns, .. } => columns.iter().filter_map(index).collect(),
             Distribution::Random { .. } => Vec::new(),
         };
-        Self { arrow, sort_key, hash_columns, definition }
+        let by = |name: &str| definition.columns.iter().position(|c| c.name.eq_ignore_ascii_case(name));
+        let partition_columns = definition.partition_by.columns().into_iter().filter_map(by).collect();
+        Self { arrow, sort_key, hash_columns, partition_columns, definition }
     }
 
     /// The definition.
@@ -128,6 +138,11 @@ impl TableSchema {
     /// Indices of the distribution's columns; empty: random.
     pub fn hash_columns(&self) -> &[usize] {
         &self.hash_columns
+    }
+
+    /// Indices of the columns that decide a row's partition; empty: the table has no partitions.
+    pub fn partition_columns(&self) -> &[usize] {
+        &self.partition_columns
     }
 
     /// Buckets of a partition.

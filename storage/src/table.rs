@@ -3,6 +3,7 @@
 //! Every call blocks. A [`Table`] is one process's place in the log; any number of processes may have one on
 //! the same folder, and none of them needs a lock.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -33,7 +34,18 @@ pub struct Table {
     head: Head,
 }
 
-/// What the files of a version hold together.
+/// A partition of a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionSummary {
+    /// Name.
+    pub name: String,
+    /// Values by column, as text; absent: NULL. Empty for ranges and lists.
+    pub values: BTreeMap<String, Option<String>>,
+    /// What its files hold.
+    pub totals: Totals,
+}
+
+/// What files of a version hold together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Rows.
@@ -42,6 +54,14 @@ pub struct Totals {
     pub bytes: u64,
     /// Files.
     pub files: u64,
+}
+
+impl Totals {
+    fn add(&mut self, rows: u64, bytes: u64) {
+        self.rows += rows;
+        self.bytes += bytes;
+        self.files += 1;
+    }
 }
 
 impl Table {
@@ -118,11 +138,28 @@ impl Table {
     pub fn totals(&self) -> Result<Totals, TableError> {
         let mut totals = Totals::default();
         self.visit_segments(|segment| {
-            totals.rows += segment.rows;
-            totals.bytes += segment.bytes;
-            totals.files += 1;
+            totals.add(segment.rows, segment.bytes);
         })?;
         Ok(totals)
+    }
+
+    /// The partitions that have files at this version, by name; like [`segments`](Self::segments), without
+    /// keeping the files. A table without partitions, and files of other engines, have the name "".
+    pub fn partitions(&self) -> Result<Vec<PartitionSummary>, TableError> {
+        let mut partitions = BTreeMap::<String, PartitionSummary>::new();
+        self.visit_segments(|segment| {
+            let summary = match partitions.get_mut(&segment.partition) {
+                Some(summary) => summary,
+                None => {
+                    let name = segment.partition.clone();
+                    let values = segment.partition_values;
+                    let new = PartitionSummary { name: name.clone(), values, totals: Totals::default() };
+                    partitions.entry(name).or_insert(new)
+                }
+            };
+            summary.totals.add(segment.rows, segment.bytes);
+        })?;
+        Ok(partitions.into_values().collect())
     }
 
     fn visit_segments(&self, mut visit: impl FnMut(Segment)) -> Result<(), TableError> {

@@ -2,7 +2,7 @@
 
 use longshore_crds::{CompressionSpec, TableSpec};
 use longshore_storage::schema::{
-    Column, Compression, DefaultValue, Distribution, Place, SchemaError, TableDefinition,
+    Column, Compression, DefaultValue, Distribution, PartitionBy, Place, SchemaError, TableDefinition,
 };
 use longshore_storage::types::{DataType, TypeError};
 
@@ -68,6 +68,7 @@ pub fn definition(spec: &TableSpec) -> Result<TableDefinition, TableSpecError> {
         columns: columns.collect::<Result<_, _>>()?,
         key: spec.key.columns.clone(),
         order_by: spec.order_by.clone(),
+        partition_by: PartitionBy::None,
         distribution: distribution(spec)?,
         compression: match spec.storage.compression {
             CompressionSpec::Zstd => Compression::Zstd,
@@ -103,6 +104,9 @@ fn field(place: Place, distribution: &Distribution) -> String {
         Place::ColumnDefault(index) => format!("spec.columns[{index}].default"),
         Place::Key(index) => format!("spec.key.columns[{index}]"),
         Place::OrderBy(index) => format!("spec.orderBy[{index}]"),
+        Place::Partitions => "spec.partitionBy".to_owned(),
+        Place::PartitionColumn(index) => format!("spec.partitionBy.columns[{index}]"),
+        Place::Partition(index) => format!("spec.partitionBy.partitions[{index}]"),
         Place::HashColumns => "spec.distribution.hash.columns".to_owned(),
         Place::HashColumn(index) => format!("spec.distribution.hash.columns[{index}]"),
         Place::Buckets => match distribution {

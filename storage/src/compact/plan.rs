@@ -177,6 +177,7 @@ mod tests {
         Segment {
             path: format!("b-{bucket:05}/{number}.parquet"),
             partition: String::new(),
+            partition_values: Default::default(),
             bucket,
             rows: 1,
             bytes,
@@ -283,6 +284,7 @@ mod tests {
                 .enumerate()
                 .map(|(at, (bucket, partition, bytes))| Segment {
                     partition: format!("p{partition}"),
+                    partition_values: Default::default(),
                     bucket: if *bucket == 3 { Segment::NO_BUCKET } else { *bucket },
                     ..segment(*bucket, at, *bytes)
                 })

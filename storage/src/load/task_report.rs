@@ -1,5 +1,7 @@
 //! What a task wrote and counted, `loads/<label>/<run>-<attempt>/task-0003.json`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The result of one finished task.
@@ -59,9 +61,13 @@ pub struct FileReport {
 pub struct Segment {
     /// Path relative to the table's folder, plain ASCII, `/` between.
     pub path: String,
-    /// Partition (empty: the table has none).
+    /// Name of the partition (empty: the table has none).
     #[serde(default)]
     pub partition: String,
+    /// Values of the partition by column, as text; absent: NULL. See
+    /// [`Partition::values`](crate::schema::Partition::values).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub partition_values: BTreeMap<String, Option<String>>,
     /// Bucket of the tablet.
     pub bucket: u32,
     /// Rows.

@@ -9,10 +9,11 @@ pub(crate) fn conflict(written: &TableSchema, now: &TableSchema) -> Option<Strin
         return None;
     }
     if written.distribution != now.distribution
+        || written.partition_by != now.partition_by
         || sort_key(written) != sort_key(now)
         || written.key != now.key
     {
-        return Some("its key, sort key or distribution changed".to_owned());
+        return Some("its key, sort key, partitions or distribution changed".to_owned());
     }
     for column in &written.columns {
         let same = |other: &&crate::schema::Column| other.name == column.name;
@@ -82,6 +83,9 @@ pub(crate) fn differences(stands: &TableDefinition, declared: &TableDefinition) 
     if sort_key(stands) != sort_key(declared) {
         differences.push(format!("the sort key is ({})", sort_key(stands).join(", ")));
     }
+    if stands.partition_by != declared.partition_by {
+        differences.push("it has other partitions".to_owned());
+    }
     if stands.distribution != declared.distribution {
         differences.push(format!("the distribution is {:?}", stands.distribution));
     }
@@ -112,6 +116,7 @@ mod tests {
             columns: columns.iter().map(column).collect(),
             key: vec!["a".to_owned()],
             order_by: Vec::new(),
+            partition_by: crate::schema::PartitionBy::None,
             distribution: Distribution::Random { buckets: 2 },
             compression: Compression::Zstd,
         }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::actions::{Format, Metadata};
 use super::stats;
-use crate::schema::{Column, Compression, DefaultValue, Distribution, TableDefinition};
+use crate::schema::{Column, Compression, DefaultValue, Distribution, PartitionBy, TableDefinition};
 use crate::types::{DataType, LARGEINT_PRECISION};
 
 const TYPE: &str = "longshore.type";
@@ -20,6 +20,7 @@ const ORIGIN: &str = "longshore.origin";
 const KEY: &str = "longshore.key";
 const ORDER_BY: &str = "longshore.orderBy";
 const DISTRIBUTION: &str = "longshore.distribution";
+const PARTITION_BY: &str = "longshore.partitionBy";
 const COMPRESSION: &str = "longshore.compression";
 const LAYOUT_VERSION: &str = "longshore.layoutVersion";
 const STATISTICS_COLUMNS: &str = "delta.dataSkippingStatsColumns";
@@ -55,6 +56,9 @@ pub(crate) fn metadata(
         (COMPRESSION.to_owned(), compression_name(definition.compression).to_owned()),
         (LAYOUT_VERSION.to_owned(), layout_version.to_string()),
     ]);
+    if !definition.partition_by.is_none() {
+        configuration.insert(PARTITION_BY.to_owned(), json!(definition.partition_by).to_string());
+    }
     configuration.insert(LOG_CLEANUP.to_owned(), "false".to_owned());
     configuration.insert(STATISTICS_COLUMNS.to_owned(), statistics_columns(definition).join(","));
     Metadata {
@@ -79,16 +83,24 @@ pub(crate) fn definition(metadata: &Metadata) -> Result<TableDefinition, String>
     };
     let distribution = serde_json::from_str(property(DISTRIBUTION)?)
         .map_err(|e| format!("the property {DISTRIBUTION}: {e}"))?;
-    Ok(TableDefinition {
+    let partition_by = match metadata.configuration.get(PARTITION_BY) {
+        None => PartitionBy::None,
+        Some(text) => serde_json::from_str(text).map_err(|e| format!("the property {PARTITION_BY}: {e}"))?,
+    };
+    let definition = TableDefinition {
         columns: columns(&metadata.schema_string)?,
         key: names(KEY)?,
         order_by: names(ORDER_BY)?,
+        partition_by,
         distribution: match distribution {
             DistributionProperty::Hash { columns, buckets } => Distribution::Hash { columns, buckets },
             DistributionProperty::Random { buckets } => Distribution::Random { buckets },
         },
         compression: compression(property(COMPRESSION)?)?,
-    })
+    };
+    // Rows are put where it says: it must be whole.
+    definition.validate_partitions().map_err(|e| format!("the property {PARTITION_BY}: {e}"))?;
+    Ok(definition)
 }
 
 /// Names of the columns that have statistics.
@@ -237,6 +249,7 @@ fn compression(name: &str) -> Result<Compression, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::{PartitionRange, PartitionTerm, RangeEnd, RangePartition};
 
     fn wide() -> TableDefinition {
         let types = [
@@ -276,6 +289,7 @@ mod tests {
             columns: types.iter().enumerate().map(column).collect(),
             key: vec!["c3".to_owned()],
             order_by: vec!["c4".to_owned(), "c3".to_owned()],
+            partition_by: PartitionBy::None,
             distribution: Distribution::Hash { columns: vec!["c13".to_owned()], buckets: 8 },
             compression: Compression::Lz4,
         }
@@ -287,6 +301,16 @@ mod tests {
         assert_eq!(definition(&metadata(&wide, "id".to_owned(), 1, 0)).unwrap(), wide);
         wide.distribution = Distribution::Random { buckets: 2 };
         wide.compression = Compression::None;
+        wide.partition_by = PartitionBy::Range {
+            column: "c10".to_owned(),
+            partitions: vec![
+                RangePartition {
+                    name: "p".to_owned(),
+                    range: PartitionRange::LessThan(RangeEnd::Value("2024-01-01".to_owned())),
+                },
+                RangePartition { name: "q".to_owned(), range: PartitionRange::LessThan(RangeEnd::MaxValue) },
+            ],
+        };
         assert_eq!(definition(&metadata(&wide, "id".to_owned(), 1, 0)).unwrap(), wide);
     }
 
@@ -309,6 +333,11 @@ mod tests {
         let metadata = metadata(&wide(), "id".to_owned(), 1, 0);
         let named = &metadata.configuration[STATISTICS_COLUMNS];
         assert!(named.starts_with("c4,c3,c13,c0,c1"), "{named}");
+        let mut partitioned = wide();
+        partitioned.partition_by = PartitionBy::Expression(vec![PartitionTerm::Column("c12".to_owned())]);
+        let metadata = super::metadata(&partitioned, "id".to_owned(), 1, 0);
+        let named = &metadata.configuration[STATISTICS_COLUMNS];
+        assert!(named.starts_with("c4,c3,c12,c13,c0,c1"), "{named}");
         assert_eq!(quoted("a b"), "`a b`");
     }
 }

@@ -13,6 +13,8 @@ use crate::load::Segment;
 
 /// Tags of our files.
 const PARTITION_TAG: &str = "longshore.partition";
+/// A JSON object: values by column, as text or null. Not there where it would be empty.
+const PARTITION_VALUES_TAG: &str = "longshore.partitionValues";
 const BUCKET_TAG: &str = "longshore.bucket";
 const LOAD_TAG: &str = "longshore.load";
 
@@ -108,11 +110,15 @@ impl Head {
 
 /// What a commit says of a segment.
 pub(crate) fn add_of(segment: &Segment, label: &str) -> Add {
-    let tags = BTreeMap::from([
+    let mut tags = BTreeMap::from([
         (PARTITION_TAG.to_owned(), Some(segment.partition.clone())),
         (BUCKET_TAG.to_owned(), Some(segment.bucket.to_string())),
         (LOAD_TAG.to_owned(), Some(label.to_owned())),
     ]);
+    if !segment.partition_values.is_empty() {
+        let values = serde_json::json!(segment.partition_values).to_string();
+        tags.insert(PARTITION_VALUES_TAG.to_owned(), Some(values));
+    }
     Add {
         path: segment.path.clone(),
         partition_values: BTreeMap::new(),
@@ -132,6 +138,9 @@ pub(crate) fn segment_of(add: Add) -> Segment {
     let stats = add.stats.unwrap_or_default();
     Segment {
         partition: tag(PARTITION_TAG).unwrap_or_default(),
+        partition_values: tag(PARTITION_VALUES_TAG)
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default(),
         bucket: tag(BUCKET_TAG).and_then(|text| text.parse().ok()).unwrap_or(Segment::NO_BUCKET),
         rows: rows_of(&stats),
         bytes: add.size.cast_unsigned(),
@@ -179,7 +188,8 @@ mod tests {
     fn segment() -> Segment {
         Segment {
             path: "b-00001/x.parquet".to_owned(),
-            partition: String::new(),
+            partition: "p1".to_owned(),
+            partition_values: BTreeMap::from([("a".to_owned(), None)]),
             bucket: 1,
             rows: 3,
             bytes: 10,
@@ -191,6 +201,22 @@ mod tests {
     #[test]
     fn a_segment_survives_the_log() {
         assert_eq!(segment_of(add_of(&segment(), "l")), segment());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn partition_values_survive_the_log(
+            values: BTreeMap<String, Option<String>>,
+            repeated in ("[\"\n\u{0}'\\\\=🦀]", 1usize..10_000),
+        ) {
+            let (text, times) = repeated;
+            let mut segment = segment();
+            segment.partition_values = values;
+            segment.partition_values.insert("long".to_owned(), Some(text.repeat(times)));
+            let line = serde_json::to_string(&add_of(&segment, "l")).unwrap();
+            proptest::prop_assert!(!line.contains('\n'));
+            proptest::prop_assert_eq!(segment_of(serde_json::from_str(&line).unwrap()), segment);
+        }
     }
 
     #[test]

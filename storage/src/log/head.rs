@@ -336,6 +336,7 @@ mod tests {
             columns: vec![column],
             key: Vec::new(),
             order_by: Vec::new(),
+            partition_by: crate::schema::PartitionBy::None,
             distribution: Distribution::Random { buckets: 1 },
             compression: Compression::Zstd,
         };

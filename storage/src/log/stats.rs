@@ -23,7 +23,8 @@ const MAX_COLUMNS: usize = 32;
 /// Characters of a string in a bound.
 const MAX_CHARACTERS: usize = 32;
 
-/// The columns that have statistics, by number: those of sort key, key and distribution, then the others
+/// The columns that have statistics, by number: those of sort key, key, partitions and
+/// distribution, then the others
 /// in their order, up to 32 in all. Nested columns have none.
 pub fn columns(definition: &TableDefinition) -> Vec<usize> {
     let hashed: &[String] = match &definition.distribution {
@@ -31,7 +32,10 @@ pub fn columns(definition: &TableDefinition) -> Vec<usize> {
         Distribution::Random { .. } => &[],
     };
     let index = |name: &String| definition.columns.iter().position(|c| c.name.eq_ignore_ascii_case(name));
-    let named = definition.order_by.iter().chain(&definition.key).chain(hashed).filter_map(index);
+    let by = definition.partition_by.columns().into_iter();
+    let by = by.filter_map(|name| definition.columns.iter().position(|c| c.name.eq_ignore_ascii_case(name)));
+    let sorted = definition.order_by.iter().chain(&definition.key).filter_map(index);
+    let named = sorted.chain(by).chain(hashed.iter().filter_map(index));
     let mut chosen: Vec<usize> = Vec::new();
     for column in named.chain(0..definition.columns.len()) {
         let nested = definition.columns[column].data_type.is_nested();

@@ -131,7 +131,8 @@ impl Predicate {
         })
     }
 
-    fn may_hold(&self, bounds_of: &impl Fn(usize) -> Bounds) -> bool {
+    /// Whether it can be true of a row whose columns keep to bounds.
+    pub(super) fn may_hold(&self, bounds_of: &impl Fn(usize) -> Bounds) -> bool {
         match self {
             Self::Compare { column, op, value } => may_compare(&bounds_of(*column), *op, value),
             Self::IsNull(column) => bounds_of(*column).nulls != Some(0),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::default::literal_problem;
-use super::{Column, DefaultValue, Distribution, TableDefinition};
+use super::{Column, DefaultValue, Distribution, MAX_DECLARED_PARTITIONS, TableDefinition};
 use crate::types::DataType;
 
 /// Most columns of a table.
@@ -38,6 +38,12 @@ pub enum Place {
     HashColumns,
     /// The number of buckets.
     Buckets,
+    /// The partitions as a whole.
+    Partitions,
+    /// The partition column with this index.
+    PartitionColumn(usize),
+    /// The declared partition with this index.
+    Partition(usize),
 }
 
 /// Why a definition makes no table. Each message names the column and what to do.
@@ -110,6 +116,37 @@ pub enum SchemaError {
         /// The number.
         buckets: u32,
     },
+    /// Partitions by no column.
+    #[error("partitions need at least one column; name one, or leave `partitionBy` out")]
+    NoPartitionColumns,
+    /// No declared partition, or more than [`MAX_DECLARED_PARTITIONS`].
+    #[error("{count} partitions are declared; declare 1 to {MAX_DECLARED_PARTITIONS}")]
+    PartitionCount {
+        /// Partitions declared.
+        count: usize,
+    },
+    /// A name of a partition that cannot be one.
+    #[error("partition `{name}`: {problem}")]
+    PartitionName {
+        /// Where.
+        place: Place,
+        /// The name.
+        name: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A declared partition whose values make none.
+    #[error("partition `{partition}` of `{columns}`: {problem}")]
+    Partition {
+        /// Where.
+        place: Place,
+        /// Its name.
+        partition: String,
+        /// The columns that decide.
+        columns: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// A default that its column cannot take.
     #[error("column `{name}`: {problem}")]
     Default {
@@ -133,6 +170,10 @@ impl SchemaError {
             Self::RepeatedColumn { .. } => "RepeatedColumn",
             Self::UnsuitableType { .. } => "UnsuitableType",
             Self::NoHashColumns | Self::Buckets { .. } => "InvalidDistribution",
+            Self::NoPartitionColumns
+            | Self::PartitionCount { .. }
+            | Self::PartitionName { .. }
+            | Self::Partition { .. } => "InvalidPartition",
             Self::Default { .. } => "InvalidDefault",
         }
     }
@@ -143,11 +184,14 @@ impl SchemaError {
             Self::ColumnCount { .. } => Place::Columns,
             Self::NoHashColumns => Place::HashColumns,
             Self::Buckets { .. } => Place::Buckets,
+            Self::NoPartitionColumns | Self::PartitionCount { .. } => Place::Partitions,
             Self::Name { place, .. }
             | Self::DuplicateName { place, .. }
             | Self::UnknownColumn { place, .. }
             | Self::RepeatedColumn { place, .. }
             | Self::UnsuitableType { place, .. }
+            | Self::PartitionName { place, .. }
+            | Self::Partition { place, .. }
             | Self::Default { place, .. } => *place,
         }
     }
@@ -166,6 +210,7 @@ impl TableDefinition {
         }
         self.validate_role(&self.key, Place::Key, &KEY)?;
         self.validate_role(&self.order_by, Place::OrderBy, &SORT_KEY)?;
+        self.validate_partitions()?;
         self.validate_distribution()
     }
 
@@ -183,7 +228,7 @@ impl TableDefinition {
         Ok(())
     }
 
-    fn validate_role(
+    pub(super) fn validate_role(
         &self,
         names: &[String],
         place: impl Fn(usize) -> Place,
@@ -217,10 +262,10 @@ impl TableDefinition {
 }
 
 /// What a column may be named for, beside holding values.
-struct Role {
-    name: &'static str,
-    refuses: fn(&DataType) -> bool,
-    instead: &'static str,
+pub(super) struct Role {
+    pub(super) name: &'static str,
+    pub(super) refuses: fn(&DataType) -> bool,
+    pub(super) instead: &'static str,
 }
 
 const ORDERED_TYPES: &str =
@@ -238,7 +283,7 @@ const HASH_COLUMN: Role = Role {
 };
 
 /// FLOAT and DOUBLE are never a key in StarRocks: two values that print alike need not be equal.
-fn has_no_key_order(data_type: &DataType) -> bool {
+pub(super) fn has_no_key_order(data_type: &DataType) -> bool {
     data_type.is_nested() || matches!(data_type, DataType::Float | DataType::Double | DataType::Json)
 }
 
@@ -321,6 +366,7 @@ fn validate_default(column: &Column, index: usize) -> Result<(), SchemaError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::PartitionBy;
 
     fn column(name: &str, data_type: &str) -> Column {
         Column {
@@ -336,6 +382,7 @@ mod tests {
             columns: columns.iter().map(|(name, data_type)| column(name, data_type)).collect(),
             key: Vec::new(),
             order_by: Vec::new(),
+            partition_by: PartitionBy::None,
             distribution: Distribution::Random { buckets: 1 },
             compression: super::super::Compression::Zstd,
         }

@@ -226,6 +226,7 @@ impl OpenSegment {
         Ok(Segment {
             path: self.relative,
             partition: String::new(),
+            partition_values: std::collections::BTreeMap::new(),
             bucket: u32::from(tablet),
             rows: self.rows,
             bytes,

@@ -13,7 +13,9 @@ use arrow::compute::concat_batches;
 use longshore_storage::durable::{FileSystem, Posix};
 use longshore_storage::load::Segment;
 use longshore_storage::scan::{Predicate, scan};
-use longshore_storage::schema::{Column, Compression, Distribution, TableDefinition, TableSchema};
+use longshore_storage::schema::{
+    Column, Compression, Distribution, PartitionBy, TableDefinition, TableSchema,
+};
 use longshore_storage::tablet::{TabletError, TabletWriter, TaskIdentity, WriterMetrics, WriterOptions};
 use longshore_storage::types::DataType;
 
@@ -33,6 +35,7 @@ pub fn table(
         columns: columns.iter().map(column).collect(),
         key: Vec::new(),
         order_by: order_by.iter().map(|name| (*name).to_owned()).collect(),
+        partition_by: PartitionBy::None,
         distribution,
         compression: Compression::Zstd,
     }))

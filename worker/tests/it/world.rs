@@ -221,6 +221,7 @@ pub fn definition(columns: Vec<Column>) -> TableDefinition {
         columns,
         key: vec![first.clone()],
         order_by: Vec::new(),
+        partition_by: longshore_storage::schema::PartitionBy::None,
         distribution: Distribution::Hash { columns: vec![first], buckets: 2 },
         compression: Compression::Zstd,
     }

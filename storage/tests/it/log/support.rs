@@ -29,6 +29,7 @@ pub fn definition() -> TableDefinition {
         ],
         key: vec!["UserID".to_owned()],
         order_by: Vec::new(),
+        partition_by: longshore_storage::schema::PartitionBy::None,
         distribution: Distribution::Hash { columns: vec!["UserID".to_owned()], buckets: 4 },
         compression: Compression::Zstd,
     }
@@ -95,6 +96,7 @@ pub fn segment(name: &str, rows: u64) -> Segment {
     Segment {
         path: format!("b-00001/{name}.parquet"),
         partition: String::new(),
+        partition_values: Default::default(),
         bucket: 1,
         rows,
         bytes: 100,

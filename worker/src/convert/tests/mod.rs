@@ -36,6 +36,7 @@ fn table(columns: Vec<Column>) -> Arc<TableSchema> {
         key: vec![columns[0].name.clone()],
         columns,
         order_by: Vec::new(),
+        partition_by: longshore_storage::schema::PartitionBy::None,
         distribution: Distribution::Random { buckets: 1 },
         compression: Compression::None,
     }))
