@@ -15,16 +15,26 @@ use crate::log::folder::LogFolder;
 use crate::log::head::Head;
 use crate::schema::{TableDefinition, TableSchema};
 
+mod alter;
 mod claims;
+mod close;
 mod commits;
+mod compaction;
 mod create;
+mod epoch;
 mod format;
 mod label;
+mod lines;
+mod overwrite;
 mod probe;
 
 pub use crate::log::claim::Claim;
 pub use crate::log::{ClaimError, CommitError, TableError};
-pub use commits::{CloseOutcome, CommitOutcome, LoadCommit};
+pub use alter::AlterOutcome;
+pub use close::CloseOutcome;
+pub use commits::{CommitOutcome, LoadCommit, LoadMode, OverwriteScope};
+pub use compaction::{CompactionOutcome, DropReason};
+pub use epoch::{Epoch, Maintenance};
 pub use label::LabelState;
 
 /// A table that is open at a version.

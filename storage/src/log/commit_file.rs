@@ -9,9 +9,11 @@ use super::lines::Lines;
 
 /// How our own commits, and those of every engine we know, begin a line that adds a file.
 const ADD_LINE: &[u8] = b"{\"add\":";
+/// The same for a line that removes one.
+const REMOVE_LINE: &[u8] = b"{\"remove\":";
 
-/// What every reader and writer must know of a version. The files that it adds are not in here: an append
-/// never looks at them.
+/// What every reader and writer must know of a version. The files that it adds and removes are not in
+/// here: an append never looks at them.
 #[derive(Debug, Default)]
 pub(crate) struct CommitSummary {
     pub(crate) info: Option<CommitInfo>,
@@ -30,7 +32,8 @@ impl LogFolder {
         let mut any = false;
         while let Some(line) = self.next_line(version, &mut lines)? {
             any = true;
-            if line.starts_with(ADD_LINE) && line.trim_ascii_end().ends_with(b"}}") {
+            let names_a_file = line.starts_with(ADD_LINE) || line.starts_with(REMOVE_LINE);
+            if names_a_file && line.trim_ascii_end().ends_with(b"}}") {
                 continue;
             }
             let action = self.parse(version, line)?;

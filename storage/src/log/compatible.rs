@@ -1,32 +1,32 @@
 //! Whether segments written under one schema fit a table that has another by now.
 
-use crate::schema::{TableDefinition, TableSchema};
+use super::conflict::Change;
+use crate::schema::TableDefinition;
 
-/// Says what does not fit; `None`: the segments may be committed.
-pub(crate) fn conflict(written: &TableSchema, now: &TableSchema) -> Option<String> {
-    let (written, now) = (written.definition(), now.definition());
+/// Says what does not fit, and which change that is; `None`: the segments may be committed.
+pub(crate) fn conflict(written: &TableDefinition, now: &TableDefinition) -> Option<(Change, String)> {
     if written == now {
         return None;
     }
+    let redefined = |what: String| Some((Change::TableRedefined, what));
     if written.distribution != now.distribution
         || written.partition_by != now.partition_by
         || sort_key(written) != sort_key(now)
         || written.key != now.key
     {
-        return Some("its key, sort key, partitions or distribution changed".to_owned());
+        return redefined("its key, sort key, partitions or distribution changed".to_owned());
     }
     for column in &written.columns {
         let same = |other: &&crate::schema::Column| other.name == column.name;
         match now.columns.iter().find(same) {
-            None => return Some(format!("column {} is gone", column.name)),
+            None => return redefined(format!("column {} is gone", column.name)),
             Some(other) if other.data_type != column.data_type => {
-                return Some(format!(
-                    "column {} was {} and is {}",
-                    column.name, column.data_type, other.data_type
-                ));
+                let what =
+                    format!("column {} was {} and is {}", column.name, column.data_type, other.data_type);
+                return Some((Change::ColumnRetyped, what));
             }
             Some(other) if column.nullable && !other.nullable => {
-                return Some(format!("column {} does not take NULL any more", column.name));
+                return redefined(format!("column {} does not take NULL any more", column.name));
             }
             Some(_) => {}
         }
@@ -35,7 +35,7 @@ pub(crate) fn conflict(written: &TableSchema, now: &TableSchema) -> Option<Strin
     now.columns
         .iter()
         .find(|column| new(&column.name) && !column.nullable)
-        .map(|column| format!("the new column {} does not take NULL", column.name))
+        .and_then(|column| redefined(format!("the new column {} does not take NULL", column.name)))
 }
 
 /// Names the differences between a table and a declaration; empty: none.
@@ -123,7 +123,7 @@ mod tests {
     }
 
     fn check(written: &TableDefinition, now: &TableDefinition) -> Option<String> {
-        conflict(&TableSchema::new(written.clone()), &TableSchema::new(now.clone()))
+        conflict(written, now).map(|(_, what)| what)
     }
 
     #[test]

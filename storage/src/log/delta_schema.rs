@@ -73,6 +73,42 @@ pub(crate) fn metadata(
     }
 }
 
+/// Where a column came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A person declared it.
+    Declared,
+    /// A load found it in its source.
+    Drift,
+}
+
+impl Origin {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Declared => "Declared",
+            Self::Drift => "Drift",
+        }
+    }
+}
+
+/// The `metaData` action of a table that gets more columns, at its end. `definition` is the table's with
+/// them. What others wrote into the metadata stays.
+pub(crate) fn with_columns(
+    metadata: &Metadata,
+    definition: &TableDefinition,
+    added: &[Column],
+    origin: Origin,
+) -> Result<Metadata, String> {
+    let mut schema: Value = serde_json::from_str(&metadata.schema_string)
+        .map_err(|e| format!("the schema cannot be read: {e}"))?;
+    let fields = schema.get_mut("fields").and_then(Value::as_array_mut);
+    let fields = fields.ok_or_else(|| "the schema has no fields".to_owned())?;
+    fields.extend(added.iter().map(|column| field_json(column, origin)));
+    let mut metadata = Metadata { schema_string: schema.to_string(), ..metadata.clone() };
+    metadata.configuration.insert(STATISTICS_COLUMNS.to_owned(), statistics_columns(definition).join(","));
+    Ok(metadata)
+}
+
 /// Reads a definition back; the error says what is missing or not ours.
 pub(crate) fn definition(metadata: &Metadata) -> Result<TableDefinition, String> {
     let property = |name: &str| {
@@ -119,33 +155,32 @@ fn quoted(name: &str) -> String {
 }
 
 fn schema_json(columns: &[Column]) -> Value {
-    let fields: Vec<Value> = columns
-        .iter()
-        .map(|column| {
-            let mut metadata = Map::new();
-            metadata.insert(TYPE.to_owned(), json!(column.data_type.to_string()));
-            metadata.insert(ORIGIN.to_owned(), json!("Declared"));
-            match &column.default {
-                None => {}
-                Some(DefaultValue::Literal(text)) => {
-                    metadata.insert(DEFAULT.to_owned(), json!(text));
-                }
-                Some(DefaultValue::CurrentTimestamp) => {
-                    metadata.insert(DEFAULT_FUNCTION.to_owned(), json!(CURRENT_TIMESTAMP));
-                }
-                Some(DefaultValue::Uuid) => {
-                    metadata.insert(DEFAULT_FUNCTION.to_owned(), json!(UUID));
-                }
-            }
-            json!({
-                "name": column.name,
-                "type": delta_type(&column.data_type),
-                "nullable": column.nullable,
-                "metadata": metadata,
-            })
-        })
-        .collect();
+    let fields: Vec<Value> = columns.iter().map(|column| field_json(column, Origin::Declared)).collect();
     json!({"type": "struct", "fields": fields})
+}
+
+fn field_json(column: &Column, origin: Origin) -> Value {
+    let mut metadata = Map::new();
+    metadata.insert(TYPE.to_owned(), json!(column.data_type.to_string()));
+    metadata.insert(ORIGIN.to_owned(), json!(origin.name()));
+    match &column.default {
+        None => {}
+        Some(DefaultValue::Literal(text)) => {
+            metadata.insert(DEFAULT.to_owned(), json!(text));
+        }
+        Some(DefaultValue::CurrentTimestamp) => {
+            metadata.insert(DEFAULT_FUNCTION.to_owned(), json!(CURRENT_TIMESTAMP));
+        }
+        Some(DefaultValue::Uuid) => {
+            metadata.insert(DEFAULT_FUNCTION.to_owned(), json!(UUID));
+        }
+    }
+    json!({
+        "name": column.name,
+        "type": delta_type(&column.data_type),
+        "nullable": column.nullable,
+        "metadata": metadata,
+    })
 }
 
 /// Delta's name of a type.
@@ -312,6 +347,27 @@ mod tests {
             ],
         };
         assert_eq!(definition(&metadata(&wide, "id".to_owned(), 1, 0)).unwrap(), wide);
+    }
+
+    #[test]
+    fn columns_are_added_and_what_others_wrote_stays() {
+        let wide = wide();
+        let mut before = metadata(&wide, "id".to_owned(), 1, 0);
+        before.configuration.insert("theirs".to_owned(), "1".to_owned());
+        before.schema_string = before.schema_string.replacen("Declared", "Elsewhere", 1);
+        let new = Column {
+            name: "new".to_owned(),
+            data_type: DataType::DateTime,
+            nullable: true,
+            default: Some(DefaultValue::CurrentTimestamp),
+        };
+        let mut wider = wide;
+        wider.columns.push(new.clone());
+        let after = with_columns(&before, &wider, &[new], Origin::Drift).unwrap();
+        assert_eq!(definition(&after).unwrap(), wider);
+        assert_eq!(after.configuration["theirs"], "1");
+        assert!(after.schema_string.contains("Elsewhere") && after.schema_string.contains("Drift"));
+        assert!(after.configuration[STATISTICS_COLUMNS].ends_with(",new"));
     }
 
     #[test]

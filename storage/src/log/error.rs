@@ -228,6 +228,48 @@ pub enum CommitError {
         /// What changed.
         what: String,
     },
+    /// An overwrite names a partition that the table does not have.
+    #[error(
+        "label {label} overwrites partition {partition}, which the table does not have; nothing was committed"
+    )]
+    UnknownPartition {
+        /// Label.
+        label: String,
+        /// The partition.
+        partition: String,
+    },
+    /// Rows lie outside the partitions that are to be overwritten.
+    #[error(
+        "label {label} has rows for partition {partition}, which is not among those it overwrites; nothing was committed"
+    )]
+    PartitionOutOfScope {
+        /// Label.
+        label: String,
+        /// The partition.
+        partition: String,
+    },
+    /// Files that another engine wrote are in no partition: whether they are to be overwritten is not known.
+    #[error(
+        "label {label} overwrites partitions, and {path} of another engine is in none; overwrite the whole table, or remove that file"
+    )]
+    ForeignFiles {
+        /// Label.
+        label: String,
+        /// One of the files.
+        path: String,
+    },
+    /// A column that is to be added stands with another type.
+    #[error(
+        "column {column} is {stands} in the table and cannot be added as {asked}; rename it, or cast it to {stands}"
+    )]
+    ColumnConflict {
+        /// The column.
+        column: String,
+        /// Its type in the table.
+        stands: String,
+        /// The type that was asked for.
+        asked: String,
+    },
     /// The commit may or may not be durable: only a new process that reads the log can tell.
     #[error("whether version {version} of {} stands is not known: {what}", path.display())]
     OutcomeUnknown {
@@ -247,12 +289,30 @@ pub enum CommitError {
 }
 
 impl CommitError {
+    /// Whether nothing was committed for certain, and nothing will be.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::ClaimLost { .. }
+                | Self::DeadlinePassed { .. }
+                | Self::SchemaChanged { .. }
+                | Self::UnknownPartition { .. }
+                | Self::PartitionOutOfScope { .. }
+                | Self::ForeignFiles { .. }
+                | Self::ColumnConflict { .. }
+        )
+    }
+
     /// CamelCase, stable.
     pub fn category(&self) -> &'static str {
         match self {
             Self::ClaimLost { .. } => "ClaimLost",
             Self::DeadlinePassed { .. } => "DeadlinePassed",
             Self::SchemaChanged { .. } => "SchemaChanged",
+            Self::UnknownPartition { .. } => "UnknownPartition",
+            Self::PartitionOutOfScope { .. } => "PartitionOutOfScope",
+            Self::ForeignFiles { .. } => "ForeignFiles",
+            Self::ColumnConflict { .. } => "ColumnConflict",
             Self::OutcomeUnknown { .. } => "OutcomeUnknown",
             Self::Unwritable(_) => "InternalError",
             Self::Table(error) => error.category(),

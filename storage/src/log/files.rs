@@ -48,18 +48,22 @@ impl Head {
                     touched.insert(remove.path.into_boxed_str(), Touch::RemovedIn(version));
                 }
                 if let Some(add) = action.add {
-                    if add.deletion_vector.is_some() {
-                        return Err(TableError::UnsupportedFeature {
-                            path: self.root().to_owned(),
-                            feature: "deletion vectors".to_owned(),
-                        });
-                    }
+                    self.refuse_deletion_vector(&add)?;
                     touched.insert(add.path.into_boxed_str(), Touch::AddedIn(version));
                 }
                 Ok(())
             })?;
         }
         Ok(Touched(touched))
+    }
+
+    /// A file of which rows are deleted cannot be read here.
+    pub(crate) fn refuse_deletion_vector(&self, add: &Add) -> Result<(), TableError> {
+        if add.deletion_vector.is_none() {
+            return Ok(());
+        }
+        let feature = "deletion vectors".to_owned();
+        Err(TableError::UnsupportedFeature { path: self.root().to_owned(), feature })
     }
 
     /// Gives every file of this version.
@@ -108,16 +112,18 @@ impl Head {
     }
 }
 
-/// What a commit says of a segment.
-pub(crate) fn add_of(segment: &Segment, label: &str) -> Add {
+/// What a commit says of a segment; of which load it is, if of one.
+pub(crate) fn add_of(segment: &Segment, label: Option<&str>) -> Add {
     let mut tags = BTreeMap::from([
         (PARTITION_TAG.to_owned(), Some(segment.partition.clone())),
         (BUCKET_TAG.to_owned(), Some(segment.bucket.to_string())),
-        (LOAD_TAG.to_owned(), Some(label.to_owned())),
     ]);
     if !segment.partition_values.is_empty() {
         let values = serde_json::json!(segment.partition_values).to_string();
         tags.insert(PARTITION_VALUES_TAG.to_owned(), Some(values));
+    }
+    if let Some(label) = label {
+        tags.insert(LOAD_TAG.to_owned(), Some(label.to_owned()));
     }
     Add {
         path: segment.path.clone(),
@@ -129,6 +135,24 @@ pub(crate) fn add_of(segment: &Segment, label: &str) -> Add {
         tags: Some(tags),
         deletion_vector: None,
     }
+}
+
+/// What a commit says of a file that goes out now.
+pub(crate) fn remove_of(add: &Add, deletion_timestamp: i64, data_change: bool) -> Remove {
+    Remove {
+        path: add.path.clone(),
+        deletion_timestamp: Some(deletion_timestamp),
+        data_change,
+        extended_file_metadata: Some(true),
+        partition_values: Some(add.partition_values.clone()),
+        size: Some(add.size),
+        tags: add.tags.clone(),
+    }
+}
+
+/// The partition of a file of ours; `None`: another engine wrote it, it is in no tablet.
+pub(crate) fn partition_of(add: &Add) -> Option<&str> {
+    add.tags.as_ref()?.get(PARTITION_TAG)?.as_deref()
 }
 
 /// The segment that an `add` names. A file of another engine has no tablet.
@@ -200,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_segment_survives_the_log() {
-        assert_eq!(segment_of(add_of(&segment(), "l")), segment());
+        assert_eq!(segment_of(add_of(&segment(), Some("l"))), segment());
     }
 
     proptest::proptest! {
@@ -213,7 +237,7 @@ mod tests {
             let mut segment = segment();
             segment.partition_values = values;
             segment.partition_values.insert("long".to_owned(), Some(text.repeat(times)));
-            let line = serde_json::to_string(&add_of(&segment, "l")).unwrap();
+            let line = serde_json::to_string(&add_of(&segment, Some("l"))).unwrap();
             proptest::prop_assert!(!line.contains('\n'));
             proptest::prop_assert_eq!(segment_of(serde_json::from_str(&line).unwrap()), segment);
         }
@@ -221,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_file_of_another_engine_has_no_bucket_and_its_path_is_decoded() {
-        let mut add = add_of(&segment(), "l");
+        let mut add = add_of(&segment(), Some("l"));
         add.tags = None;
         add.path = "a%20b%C3%A4%zz.parquet".to_owned();
         let read = segment_of(add);

@@ -76,6 +76,8 @@ pub(crate) enum Decision<T> {
     Commit(Arc<Commit>),
     /// Nothing.
     Stop(T),
+    /// Read the log again from its newest checkpoint, and ask again.
+    Reopen,
 }
 
 /// A place in the log.
@@ -220,6 +222,10 @@ impl Head {
             let commit = match decide(self)? {
                 Decision::Commit(commit) => commit,
                 Decision::Stop(value) => return Ok(Ended::Decided(value)),
+                Decision::Reopen => {
+                    self.reopen().map_err(CommitError::from)?;
+                    continue;
+                }
             };
             let version = self.state.next;
             // What we build on may be visible and not yet durable.

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use super::commits::{commit, info};
 use super::label::{loaded, newest_claim};
+use super::lines::{Lines, info};
 use super::{Claim, ClaimError, CommitError, Table};
 use crate::durable::SyncSite;
 use crate::log::actions::{CommitInfo, LongshoreInfo};
 use crate::log::claim::{CLOSED, check_label, claim_id};
+use crate::log::conflict::{Change, Operation};
 use crate::log::head::{Decision, Ended};
+
+const OPERATION: Operation = Operation::Claim;
 
 impl Table {
     /// Claims a label for a run (from 1): the attempt is one more than the log's. Durable on return; a
@@ -18,14 +21,17 @@ impl Table {
         self.head.refresh()?;
         let mut claim = Claim::new(label, run, 1);
         let ended = self.head.commit_over(|head| {
-            if let Some((version, record)) = loaded(head, label)? {
+            if OPERATION.stops_on(Change::LabelLoaded)
+                && let Some((version, record)) = loaded(head, label)?
+            {
                 head.make_durable(SyncSite::AnswerNames)?;
                 return Ok(Decision::Stop(ClaimError::AlreadyLoaded { record, version }));
             }
             match next(newest_claim(head, label)?.as_ref(), label, run) {
                 Ok(next) => {
                     claim = next;
-                    let commit = commit(&claim_info(&claim), (claim_id(label), claim.number()), Vec::new())?;
+                    let lines = Lines::txn(claim_id(label), claim.number());
+                    let commit = lines.commit(&claim_info(&claim))?;
                     Ok(Decision::Commit(Arc::new(commit)))
                 }
                 Err(refused) => {
@@ -45,7 +51,10 @@ impl Table {
 fn next(newest: Option<&Claim>, label: &str, run: u32) -> Result<Claim, ClaimError> {
     let label = label.to_owned();
     match newest {
-        Some(newest) if newest.run() > run || (newest.run() == run && newest.is_closing()) => {
+        Some(newest)
+            if OPERATION.stops_on(Change::RunPassed)
+                && (newest.run() > run || (newest.run() == run && newest.is_closing())) =>
+        {
             Err(ClaimError::RunPassed { label, run: newest.run() })
         }
         Some(newest) if newest.run() == run && newest.attempt() + 1 == CLOSED => {

@@ -1,33 +1,64 @@
-//! Committing a load, and closing a run.
+//! Committing a load: rows, and with them new columns or the end of old rows.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
+use super::alter::{Widened, widened};
 use super::label::{loaded, newest_claim};
+use super::lines::{Lines, info, now_ms, text};
+use super::overwrite::Scoped;
 use super::{Claim, CommitError, Table, TableError};
 use crate::durable::{SyncSite, discard};
 use crate::history::{self, HistoryCounts, HistoryRecord, RecordReference};
 use crate::load::Segment;
-use crate::log::actions::{Action, Add, CommitInfo, LongshoreInfo, Txn};
-use crate::log::claim::{CLOSED, check_label, claim_id, load_id};
+use crate::log::actions::{Add, CommitInfo, LongshoreInfo, Remove};
+use crate::log::claim::load_id;
 use crate::log::compatible;
+use crate::log::conflict::{Change, Operation};
+use crate::log::delta_schema::Origin;
 use crate::log::files::add_of;
+use crate::log::follow::Followed;
 use crate::log::head::{Decision, Ended, Head};
 use crate::log::put::Commit;
-use crate::schema::TableSchema;
+use crate::schema::{Column, TableSchema};
 
 /// What a load brings.
 #[derive(Debug, Clone)]
 pub struct LoadCommit {
     /// Files, durable with their names.
     pub segments: Vec<Segment>,
-    /// The schema that they were written by.
+    /// The schema that they were written by, with `new_columns` in it.
     pub schema: Arc<TableSchema>,
     /// What is to be remembered, with the outcome `Loaded`.
     pub record: HistoryRecord,
     /// Instant past which nothing is committed.
     pub deadline: Option<SystemTime>,
+    /// What becomes of the rows that are there.
+    pub mode: LoadMode,
+    /// Nullable columns that the same commit adds, as far as they are not there by then.
+    pub new_columns: Vec<Column>,
+}
+
+/// What becomes of the rows that are in the table when a load commits.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum LoadMode {
+    /// They stay.
+    #[default]
+    Append,
+    /// Those in the scope go, in the same commit.
+    Overwrite(OverwriteScope),
+}
+
+/// What an overwrite replaces. Judged at the version on which it commits: also what others added meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OverwriteScope {
+    /// The whole table, files of other engines too. Without new rows it is empty afterwards.
+    Table,
+    /// The partitions with these names. One that the table does not have is refused by name, as are rows
+    /// for others. Without new rows they are empty afterwards.
+    Partitions(Vec<String>),
+    /// The partitions in which new rows lie.
+    Dynamic,
 }
 
 /// How a commit of a load ended.
@@ -47,209 +78,241 @@ pub enum CommitOutcome {
     },
 }
 
-/// How closing a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CloseOutcome {
-    /// No attempt of this run can load any more. Durable.
-    Closed {
-        /// Version that closed it, or that found it closed.
-        version: u64,
-    },
-    /// Another claim is newer: this process is shut out and must not say how the load ended.
-    Superseded,
-    /// The label is loaded after all.
-    AlreadyLoaded {
-        /// Version with the rows.
-        version: u64,
-        /// What the load wrote down.
-        record: Box<HistoryRecord>,
-    },
-}
-
 impl Table {
     /// Commits the rows of a load: all of them, once, and only while the claim is the newest of its label.
     /// The record is durable before. Anything that others commit meanwhile is rebased over.
     pub fn commit_load(&mut self, claim: &Claim, load: LoadCommit) -> Result<CommitOutcome, CommitError> {
-        let LoadCommit { segments, schema, record, deadline } = load;
+        let LoadCommit { segments, schema, record, deadline, mode, new_columns } = load;
         self.head.refresh()?;
+        let mut work = Work::new(claim, &segments, &schema, deadline, &mode, &new_columns);
         // What is lost already needs no record.
-        if let Some(outcome) = may_commit(&self.head, claim, &schema, deadline)? {
+        if let Step::End(outcome) = work.look(&self.head)? {
             return Ok(outcome);
         }
         let counts = record.counts;
         let reference = self.write_record(record)?;
-        let info = load_info(claim, &segments, counts, &reference);
-        let adds = segments.iter().map(|segment| add_of(segment, claim.label())).collect();
-        let commit = Arc::new(commit(&info, (load_id(claim.label()), claim.number()), adds)?);
+        let info = load_info(claim, &mode, &segments, counts, &reference);
         let ended = self.head.commit_over(|head| -> Result<_, CommitError> {
-            Ok(match may_commit(head, claim, &schema, deadline)? {
-                Some(outcome) => Decision::Stop(outcome),
-                None => Decision::Commit(Arc::clone(&commit)),
+            Ok(match work.look(head)? {
+                Step::End(outcome) => Decision::Stop(outcome),
+                Step::Reopen => Decision::Reopen,
+                Step::Commit(changes) => Decision::Commit(work.commit(head, &info, changes)?),
             })
         });
         let ended = ended.map(|ended| match ended {
             Ended::Committed(version) => CommitOutcome::Committed { version },
             Ended::Decided(outcome) => outcome,
         });
-        if is_certainly_unnamed(&ended, |outcome| matches!(outcome, CommitOutcome::AlreadyLoaded { .. })) {
-            discard(self.files.as_ref(), &self.root().join(&reference.path));
-        }
-        ended
-    }
-
-    /// Closes a run: no attempt of it can claim or commit afterwards. `only_if_newest`: only while this claim
-    /// is the newest of its label (a worker that fails for good); without it, whoever holds the claim is shut
-    /// out (cancel, timeout, resolve). The record is durable before.
-    pub fn close_run(
-        &mut self,
-        label: &str,
-        run: u32,
-        only_if_newest: Option<&Claim>,
-        record: HistoryRecord,
-    ) -> Result<CloseOutcome, CommitError> {
-        check_label(label)?;
-        self.head.refresh()?;
-        if let Some(outcome) = may_close(&self.head, label, run, only_if_newest)? {
-            return Ok(outcome);
-        }
-        let reference = self.write_record(record)?;
-        let closing = Claim::new(label, run, CLOSED);
-        let info = CommitInfo {
-            longshore: Some(LongshoreInfo {
-                label: Some(label.to_owned()),
-                run: Some(run),
-                attempt: Some(CLOSED),
-                record: Some(reference.clone()),
-                counts: None,
-            }),
-            ..info("CLOSE RUN", true)
+        let unnamed = match &ended {
+            Ok(outcome) => matches!(outcome, CommitOutcome::AlreadyLoaded { .. }),
+            Err(error) => error.is_refusal(),
         };
-        let commit = Arc::new(commit(&info, (claim_id(label), closing.number()), Vec::new())?);
-        let ended = self.head.commit_over(|head| -> Result<_, CommitError> {
-            Ok(match may_close(head, label, run, only_if_newest)? {
-                Some(outcome) => Decision::Stop(outcome),
-                None => Decision::Commit(Arc::clone(&commit)),
-            })
-        });
-        let ended = ended.map(|ended| match ended {
-            Ended::Committed(version) => CloseOutcome::Closed { version },
-            Ended::Decided(outcome) => outcome,
-        });
-        // In a run that is found closed, the closing commit may be our own after a doubt: its record stays.
-        if is_certainly_unnamed(&ended, |outcome| !matches!(outcome, CloseOutcome::Closed { .. })) {
+        if unnamed {
             discard(self.files.as_ref(), &self.root().join(&reference.path));
         }
         ended
     }
 
-    fn write_record(&self, mut record: HistoryRecord) -> Result<RecordReference, CommitError> {
+    pub(super) fn write_record(&self, mut record: HistoryRecord) -> Result<RecordReference, CommitError> {
         record.read_version = self.version();
         Ok(history::write_record(self.files.as_ref(), self.root(), &record)?)
     }
 }
 
-/// Whether a load may commit at the version that was read; else how it ended. What the log says is durable
-/// before anything follows from it.
-fn may_commit(
-    head: &Head,
-    claim: &Claim,
-    schema: &TableSchema,
+/// What a load does to the version on which it commits, beside its adds.
+#[derive(Default)]
+struct Changes {
+    widened: Option<Widened>,
+    removes: Vec<Remove>,
+}
+
+/// What follows from a version.
+enum Step {
+    End(CommitOutcome),
+    Reopen,
+    Commit(Changes),
+}
+
+/// A load that is to be committed.
+struct Work<'a> {
+    operation: Operation,
+    claim: &'a Claim,
+    schema: &'a TableSchema,
     deadline: Option<SystemTime>,
-) -> Result<Option<CommitOutcome>, CommitError> {
-    let label = claim.label();
-    if let Some(txn) = head.txn(&load_id(label))? {
-        head.make_durable(SyncSite::AnswerNames)?;
-        let Some((version, record)) = loaded(head, label)? else {
-            return Err(TableError::damaged(head.log().path(), format!("load/{label} vanished")).into());
+    new_columns: &'a [Column],
+    adds: Vec<Add>,
+    scoped: Option<Followed<Scoped>>,
+    /// The commit that was made last, and the version that was tried with it.
+    made: Option<(Arc<Commit>, u64)>,
+}
+
+impl<'a> Work<'a> {
+    fn new(
+        claim: &'a Claim,
+        segments: &[Segment],
+        schema: &'a TableSchema,
+        deadline: Option<SystemTime>,
+        mode: &LoadMode,
+        new_columns: &'a [Column],
+    ) -> Self {
+        let (operation, scoped) = match mode {
+            LoadMode::Append => (Operation::Append, None),
+            LoadMode::Overwrite(scope) => {
+                (Operation::Overwrite, Some(Followed::new(Scoped::new(scope, segments))))
+            }
         };
-        // Our own commit, whose reply was lost or whose name came into doubt.
-        let own = txn.number == claim.number();
-        return Ok(Some(if own {
-            CommitOutcome::Committed { version }
-        } else {
-            CommitOutcome::AlreadyLoaded { version, record }
-        }));
+        let adds = segments.iter().map(|segment| add_of(segment, Some(claim.label()))).collect();
+        Self { operation, claim, schema, deadline, new_columns, adds, scoped, made: None }
     }
-    let newest = newest_claim(head, label)?;
-    if newest.as_ref() != Some(claim) {
-        head.make_durable(SyncSite::AnswerNames)?;
+
+    /// Whether the load may commit on a version, and what it changes there. What the log says is durable
+    /// before anything follows from it.
+    fn look(&mut self, head: &Head) -> Result<Step, CommitError> {
+        let step = self.judge(head);
+        if matches!(&step, Ok(Step::End(_))) || step.as_ref().is_err_and(CommitError::is_refusal) {
+            head.make_durable(SyncSite::AnswerNames)?;
+        }
+        step
+    }
+
+    fn judge(&mut self, head: &Head) -> Result<Step, CommitError> {
+        if let Some(outcome) = self.ended(head)? {
+            return Ok(Step::End(outcome));
+        }
+        self.holds_claim(head)?;
+        let widened = widened(head, self.new_columns, Origin::Drift)?;
+        self.fits(head, widened.as_ref())?;
+        if self.deadline.is_some_and(|deadline| SystemTime::now() >= deadline) {
+            return Err(CommitError::DeadlinePassed { label: self.claim.label().to_owned() });
+        }
+        let mut removes = Vec::new();
+        if let Some(scoped) = &mut self.scoped {
+            let Some(scoped) = scoped.at(head)? else { return Ok(Step::Reopen) };
+            let declared = head.schema().definition().partition_by.declared().unwrap_or_default();
+            scoped.check(self.claim.label(), &declared)?;
+            removes = scoped.removes(now_ms());
+        }
+        Ok(Step::Commit(Changes { widened, removes }))
+    }
+
+    /// How the load ended, if its label is loaded.
+    fn ended(&self, head: &Head) -> Result<Option<CommitOutcome>, CommitError> {
+        let label = self.claim.label();
+        let Some(txn) = head.txn(&load_id(label))? else { return Ok(None) };
+        if !self.operation.stops_on(Change::LabelLoaded) {
+            return Ok(None);
+        }
+        let own = txn.number == self.claim.number();
+        if let Some(version) = txn.set_in.filter(|_| own) {
+            return Ok(Some(CommitOutcome::Committed { version }));
+        }
+        match (loaded(head, label), &self.made) {
+            (Ok(Some((version, _))), _) if own => Ok(Some(CommitOutcome::Committed { version })),
+            (Ok(Some((version, record))), _) => Ok(Some(CommitOutcome::AlreadyLoaded { version, record })),
+            // Our own commit came into doubt and was cleaned since: it is the one that was tried last.
+            (Err(TableError::History(_)), Some((_, version))) if own => {
+                Ok(Some(CommitOutcome::Committed { version: *version }))
+            }
+            (Ok(None), _) => {
+                Err(TableError::damaged(head.log().path(), format!("load/{label} vanished")).into())
+            }
+            (Err(error), _) => Err(error.into()),
+        }
+    }
+
+    /// Refuses an attempt that was shut out.
+    fn holds_claim(&self, head: &Head) -> Result<(), CommitError> {
+        let claim = self.claim;
+        let newest = newest_claim(head, claim.label())?;
+        let change = match &newest {
+            Some(newest) if newest.is_closing() || newest.run() > claim.run() => Change::RunPassed,
+            _ => Change::ClaimTaken,
+        };
+        if newest.as_ref() == Some(claim) || !self.operation.stops_on(change) {
+            return Ok(());
+        }
         let newest = match newest {
             None => "no claim".to_owned(),
             Some(newest) if newest.is_closing() => format!("run {}, closed,", newest.run()),
             Some(newest) => format!("run {}, attempt {},", newest.run(), newest.attempt()),
         };
         let (run, attempt) = (claim.run(), claim.attempt());
-        return Err(CommitError::ClaimLost { label: label.to_owned(), run, attempt, newest });
+        Err(CommitError::ClaimLost { label: claim.label().to_owned(), run, attempt, newest })
     }
-    if let Some(what) = compatible::conflict(schema, head.schema()) {
-        return Err(CommitError::SchemaChanged { label: label.to_owned(), what });
-    }
-    if deadline.is_some_and(|deadline| SystemTime::now() >= deadline) {
-        return Err(CommitError::DeadlinePassed { label: label.to_owned() });
-    }
-    Ok(None)
-}
 
-/// Whether a run may be closed at the version that was read; else how that ended.
-fn may_close(
-    head: &Head,
-    label: &str,
-    run: u32,
-    only_if_newest: Option<&Claim>,
-) -> Result<Option<CloseOutcome>, CommitError> {
-    let outcome = if let Some((version, record)) = loaded(head, label)? {
-        Some(CloseOutcome::AlreadyLoaded { version, record })
-    } else {
-        let newest = newest_claim(head, label)?;
-        match &newest {
-            Some(newest) if newest.run() > run => Some(CloseOutcome::Superseded),
-            Some(newest) if newest.run() == run && newest.is_closing() => {
-                Some(CloseOutcome::Closed { version: head.version() })
+    /// Refuses segments that do not fit the schema as it will be.
+    fn fits(&self, head: &Head, widened: Option<&Widened>) -> Result<(), CommitError> {
+        let now = widened.map_or(head.schema().definition(), |widened| &widened.definition);
+        match compatible::conflict(self.schema.definition(), now) {
+            Some((change, what)) if self.operation.stops_on(change) => {
+                Err(CommitError::SchemaChanged { label: self.claim.label().to_owned(), what })
             }
-            _ if only_if_newest.is_some() && only_if_newest != newest.as_ref() => {
-                Some(CloseOutcome::Superseded)
-            }
-            _ => None,
+            _ => Ok(()),
         }
-    };
-    if outcome.is_some() {
-        head.make_durable(SyncSite::AnswerNames)?;
     }
-    Ok(outcome)
-}
 
-/// Whether no commit can name what this attempt wrote, so that it may go at once.
-fn is_certainly_unnamed<T>(ended: &Result<T, CommitError>, not_ours: impl Fn(&T) -> bool) -> bool {
-    match ended {
-        Ok(outcome) => not_ours(outcome),
-        Err(
-            CommitError::ClaimLost { .. }
-            | CommitError::DeadlinePassed { .. }
-            | CommitError::SchemaChanged { .. },
-        ) => true,
-        Err(_) => false,
+    /// The commit for a version.
+    fn commit(
+        &mut self,
+        head: &Head,
+        info: &CommitInfo,
+        changes: Changes,
+    ) -> Result<Arc<Commit>, CommitError> {
+        let version = head.version() + 1;
+        let as_before = !self.operation.follows_files() && changes.widened.is_none();
+        let commit = match self.made.take() {
+            // Whatever others did, it is the same commit.
+            Some((commit, _)) if as_before && commit.metadata.is_none() => commit,
+            _ => {
+                let Changes { widened, removes } = changes;
+                let (protocol, metadata) =
+                    widened.map_or((None, None), |widened| (widened.protocol, Some(widened.metadata)));
+                let mut info = info.clone();
+                if self.scoped.is_some() {
+                    let removed = ("numRemovedFiles".to_owned(), text(removes.len()));
+                    info.operation_metrics.extend([removed]);
+                }
+                let txns = vec![(load_id(self.claim.label()), self.claim.number())];
+                let lines = Lines { txns, protocol, metadata, removes, adds: self.adds.clone() };
+                Arc::new(lines.commit(&info)?)
+            }
+        };
+        self.made = Some((Arc::clone(&commit), version));
+        Ok(commit)
     }
 }
 
 fn load_info(
     claim: &Claim,
+    mode: &LoadMode,
     segments: &[Segment],
     counts: HistoryCounts,
     reference: &RecordReference,
 ) -> CommitInfo {
-    let text = |value: u64| serde_json::Value::String(value.to_string());
+    let (mode, scope) = match mode {
+        LoadMode::Append => ("Append", None),
+        LoadMode::Overwrite(OverwriteScope::Table) => ("Overwrite", Some(text("Table"))),
+        LoadMode::Overwrite(OverwriteScope::Dynamic) => ("Overwrite", Some(text("Dynamic"))),
+        LoadMode::Overwrite(OverwriteScope::Partitions(names)) => {
+            ("Overwrite", Some(text(serde_json::json!(names))))
+        }
+    };
+    let mut parameters = vec![
+        ("label".to_owned(), text(claim.label())),
+        ("run".to_owned(), text(claim.run())),
+        ("attempt".to_owned(), text(claim.attempt())),
+        ("mode".to_owned(), text(mode)),
+    ];
+    parameters.extend(scope.map(|scope| ("scope".to_owned(), scope)));
+    let metric = |name: &str, value: u64| (name.to_owned(), text(value));
     CommitInfo {
-        operation_parameters: BTreeMap::from([
-            ("label".to_owned(), claim.label().into()),
-            ("run".to_owned(), text(claim.run().into())),
-            ("attempt".to_owned(), text(claim.attempt().into())),
-            ("mode".to_owned(), "Append".into()),
-        ]),
-        operation_metrics: BTreeMap::from([
-            ("numFiles".to_owned(), text(segments.len() as u64)),
-            ("numOutputRows".to_owned(), text(segments.iter().map(|segment| segment.rows).sum())),
-            ("numOutputBytes".to_owned(), text(segments.iter().map(|segment| segment.bytes).sum())),
-        ]),
+        operation_parameters: parameters.into_iter().collect(),
+        operation_metrics: [
+            metric("numFiles", segments.len() as u64),
+            metric("numOutputRows", segments.iter().map(|segment| segment.rows).sum()),
+            metric("numOutputBytes", segments.iter().map(|segment| segment.bytes).sum()),
+        ]
+        .into(),
         longshore: Some(LongshoreInfo {
             label: Some(claim.label().to_owned()),
             run: Some(claim.run()),
@@ -257,36 +320,6 @@ fn load_info(
             record: Some(reference.clone()),
             counts: Some(counts),
         }),
-        ..info("WRITE", true)
+        ..info("WRITE", mode == "Append")
     }
-}
-
-/// What every commit says of itself; `txnId` is random.
-pub(super) fn info(operation: &str, blind: bool) -> CommitInfo {
-    CommitInfo {
-        timestamp: Some(now_ms()),
-        operation: Some(operation.to_owned()),
-        is_blind_append: Some(blind),
-        engine_info: Some(concat!("Longshore/", env!("CARGO_PKG_VERSION")).to_owned()),
-        txn_id: Some(uuid::Uuid::new_v4().to_string()),
-        ..CommitInfo::default()
-    }
-}
-
-/// The lines of a commit.
-pub(super) fn commit(
-    info: &CommitInfo,
-    (app_id, version): (String, i64),
-    adds: Vec<Add>,
-) -> Result<Commit, serde_json::Error> {
-    let txn = Some(Txn { app_id, version, last_updated: info.timestamp });
-    let mut actions = Vec::with_capacity(adds.len() + 1);
-    actions.push(Action { txn, ..Action::default() });
-    actions.extend(adds.into_iter().map(|add| Action { add: Some(add), ..Action::default() }));
-    Commit::new(info, actions)
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -85,7 +85,7 @@ fn put_version_zero(
     definition: &TableDefinition,
 ) -> Result<(), TableError> {
     let log = LogFolder::new(Arc::clone(files), root);
-    let info = super::commits::info("CREATE TABLE", true);
+    let info = super::lines::info("CREATE TABLE", true);
     let created = info.timestamp.unwrap_or_default();
     let id = uuid::Uuid::new_v4().to_string();
     let metadata = delta_schema::metadata(definition, id, LAYOUT_VERSION, created);

@@ -218,7 +218,12 @@ fn commit_exit(error: &CommitError) -> u8 {
         CommitError::DeadlinePassed { .. } => exit::DEADLINE,
         CommitError::ClaimLost { .. } => exit::CLAIM_LOST,
         CommitError::SchemaChanged { .. } => exit::TRANSIENT,
-        CommitError::Table(_) | CommitError::Unwritable(_) => exit::TABLE_REFUSED,
+        CommitError::UnknownPartition { .. }
+        | CommitError::PartitionOutOfScope { .. }
+        | CommitError::ColumnConflict { .. } => exit::REQUEST,
+        CommitError::ForeignFiles { .. } | CommitError::Table(_) | CommitError::Unwritable(_) => {
+            exit::TABLE_REFUSED
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use longshore_storage::history::{
 };
 use longshore_storage::load::{FirstError, LoadFolder, Plan, PlannedTask, TaskReport};
 use longshore_storage::schema::TableSchema;
-use longshore_storage::table::{Claim, CloseOutcome, CommitOutcome, LabelState, LoadCommit, Table};
+use longshore_storage::table::{Claim, CloseOutcome, CommitOutcome, LabelState, LoadCommit, LoadMode, Table};
 
 use super::{FilterRatio, LoadFailure};
 use crate::pipeline::FIRST_ERRORS;
@@ -219,7 +219,14 @@ pub fn commit(
     record.times.commit = Some(instant(SystemTime::now()));
     let times = HistoryTimes { finish: None, ..record.times.clone() };
     let segments = reports.into_iter().flat_map(|report| report.segments).collect();
-    let load = LoadCommit { segments, schema: Arc::clone(schema), record, deadline };
+    let load = LoadCommit {
+        segments,
+        schema: Arc::clone(schema),
+        record,
+        deadline,
+        mode: LoadMode::Append,
+        new_columns: Vec::new(),
+    };
     let version = match table.commit_load(claim, load)? {
         CommitOutcome::Committed { version } => version,
         CommitOutcome::AlreadyLoaded { version, record } => return Ok(Ended::already(*record, version)),

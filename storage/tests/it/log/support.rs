@@ -7,7 +7,7 @@ use longshore_storage::durable::{FileSystem, Posix};
 use longshore_storage::history::{HistoryCounts, HistoryOutcome, HistoryRecord};
 use longshore_storage::load::Segment;
 use longshore_storage::schema::{Column, Compression, DefaultValue, Distribution, TableDefinition};
-use longshore_storage::table::{Claim, CommitError, CommitOutcome, LoadCommit, Table};
+use longshore_storage::table::{Claim, CommitError, CommitOutcome, LoadCommit, LoadMode, Table};
 use longshore_storage::types::DataType;
 
 pub fn column(name: &str, data_type: DataType, nullable: bool) -> Column {
@@ -123,6 +123,8 @@ pub fn load_of(table: &Table, claim: &Claim, rows: u64) -> LoadCommit {
         schema: Arc::clone(table.schema()),
         record: record(claim, rows),
         deadline: None,
+        mode: LoadMode::Append,
+        new_columns: Vec::new(),
     }
 }
 

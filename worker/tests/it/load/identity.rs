@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array};
 use longshore_crds::{LoadReport, Outcome, exit};
 use longshore_storage::history::{HistoryOutcome, HistoryRecord};
-use longshore_storage::table::{CommitOutcome, LoadCommit};
+use longshore_storage::table::{CommitOutcome, LoadCommit, LoadMode};
 
 use crate::world::{SERVER, World, batch, column, definition};
 
@@ -80,6 +80,8 @@ fn a04_a_label_is_known_after_1001_loads_and_their_checkpoints() {
             schema: Arc::clone(table.schema()),
             record: HistoryRecord::new(&label, 1, claim.attempt(), HistoryOutcome::Loaded),
             deadline: None,
+            mode: LoadMode::Append,
+            new_columns: Vec::new(),
         };
         assert!(matches!(table.commit_load(&claim, load).unwrap(), CommitOutcome::Committed { .. }));
         table.checkpoint_if_due().unwrap();
