@@ -49,8 +49,9 @@ deny: ## Licences, bans and sources of the dependencies
 doc: prerequisites ## API documentation of the crates, without warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
-generate: prerequisites ## Write the generated files: crds/*.yaml
-	cargo run --locked -p longshore-crds --bin crdgen
+# The same build as 'make build': another choice of crates would compile their dependencies again.
+generate: build ## Write the generated files: crds/*.yaml
+	$(TARGET_DIR)/debug/crdgen
 
 clean: ## Remove what the build, the tests and the demo made
 	rm -rf $(VENV) .demo

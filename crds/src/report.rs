@@ -43,6 +43,9 @@ pub struct LoadReport {
     pub first_errors: Vec<RowError>,
     /// Instants (RFC 3339) of start, commit and end.
     pub times: LoadTimes,
+    /// Where the whole report lies, relative to the table's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_path: Option<String>,
     /// Lists were cut to fit a termination message.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
@@ -167,6 +170,7 @@ mod tests {
             rejected_record_path: None,
             first_errors,
             times: LoadTimes::default(),
+            report_path: None,
             truncated: false,
         }
     }

@@ -147,6 +147,7 @@ mod tests {
             rejected_record_path: None,
             first_errors: Vec::new(),
             times: LoadTimes::default(),
+            report_path: None,
             truncated: false,
         }
     }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Plan, Segment, TaskReport};
 use crate::durable::{
-    FileSystem, PutSites, SyncSite, VolumeError, discard, make_dirs_below, put_new, read_all,
+    FileSystem, PutSites, SyncSite, VolumeError, discard, make_dirs_below, put_new, read_all, writer_id,
 };
 use crate::log::TableError;
 use crate::table::Claim;
@@ -64,6 +64,23 @@ impl LoadFolder {
     /// [`writer_id`](crate::durable::writer_id): two processes never share a file.
     pub fn rejected_path(&self, task: u32, writer: &str) -> String {
         format!("{}/rejected-{task:04}-{writer}.parquet", self.relative())
+    }
+
+    /// Where this process leaves its report, relative to the table's folder.
+    pub fn report_path(&self) -> String {
+        format!("{}/report-{}.json", self.relative(), writer_id())
+    }
+
+    /// Leaves the report of this process for whoever looks after the load: nothing follows from it, so it is
+    /// not made durable, and vacuum takes it after the retention time.
+    pub fn write_report(&self, report: &[u8]) -> Result<(), TableError> {
+        let path = self.root.join(self.report_path());
+        // The folder of a load that is over may be gone already.
+        for folder in [self.label_path(), self.path()] {
+            self.files.create_dir(&folder).map_err(|e| TableError::volume("make the folder", &folder, e))?;
+        }
+        let mut file = self.files.create(&path).map_err(|e| TableError::volume("create", &path, e))?;
+        file.write_all(report).and_then(|()| file.flush()).map_err(|e| TableError::volume("write", &path, e))
     }
 
     /// Puts the plan in place, durable. The first one wins: the answer is the plan that stands.

@@ -98,9 +98,23 @@ impl Ended {
                 commit: self.times.commit,
                 finish: Some(self.times.finish.unwrap_or_else(|| instant(SystemTime::now()))),
             },
+            report_path: None,
             truncated: false,
         }
     }
+}
+
+/// Leaves the whole report on the volume: what the pod says at its end is cut to a few kilobytes.
+pub fn keep_report(folder: &LoadFolder, mut report: LoadReport) -> LoadReport {
+    report.report_path = Some(folder.report_path());
+    let kept = serde_json::to_vec_pretty(&report)
+        .map_err(|error| error.to_string())
+        .and_then(|bytes| folder.write_report(&bytes).map_err(|error| error.to_string()));
+    if let Err(error) = kept {
+        tracing::warn!(%error, "the report cannot be kept on the volume");
+        report.report_path = None;
+    }
+    report
 }
 
 /// Adds up the task reports and judges them: every task, every file, then the ratio (A34, A39).

@@ -61,7 +61,11 @@ pub async fn run(request: LoadRequest, context: LoadContext) -> LoadReport {
     };
     let ended = load.run().await;
     context.metrics.progress.enter(Phase::Done);
-    ended.report(&request, start)
+    let report = ended.report(&request, start);
+    match &load.folder {
+        Some(folder) => block_in_place(|| finish::keep_report(folder, report)),
+        None => report,
+    }
 }
 
 /// A load that is under way.

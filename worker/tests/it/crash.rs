@@ -122,6 +122,9 @@ fn a06_killed_at_any_instant_a_load_is_there_once_or_not_at_all() {
     let (mut killed, mut load, mut expected) = (0, 0, BTreeMap::from([(0, ROWS)]));
     while killed < kills {
         load += 1;
+        if load % 100 == 0 {
+            println!("{killed} of {kills} kills, {:?}", begin.elapsed());
+        }
         if load % 12 == 0 {
             // A new table from time to time, so that a check costs the same whatever KILLS is.
             world = self::world();
