@@ -172,6 +172,7 @@ mod tests {
             ],
             key: vec!["id".to_owned()],
             order_by: vec!["at".to_owned()],
+            partition_by: PartitionBy::None,
             distribution: Distribution::Hash { columns: vec!["id".to_owned()], buckets: 4 },
             compression: Compression::Lz4,
         };
