@@ -3,7 +3,6 @@
 //! Every call blocks. A [`Table`] is one process's place in the log; any number of processes may have one on
 //! the same folder, and none of them needs a lock.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -26,6 +25,7 @@ mod format;
 mod label;
 mod lines;
 mod overwrite;
+mod partitions;
 mod probe;
 
 pub use crate::log::claim::Claim;
@@ -36,23 +36,13 @@ pub use commits::{CommitOutcome, LoadCommit, LoadMode, OverwriteScope};
 pub use compaction::{CompactionOutcome, DropReason};
 pub use epoch::{Epoch, Maintenance};
 pub use label::LabelState;
+pub use partitions::PartitionSummary;
 
 /// A table that is open at a version.
 #[derive(Debug)]
 pub struct Table {
     files: Arc<dyn FileSystem>,
     head: Head,
-}
-
-/// A partition of a version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartitionSummary {
-    /// Name.
-    pub name: String,
-    /// Values by column, as text; absent: NULL. Empty for ranges and lists.
-    pub values: BTreeMap<String, Option<String>>,
-    /// What its files hold.
-    pub totals: Totals,
 }
 
 /// What files of a version hold together.
@@ -151,25 +141,6 @@ impl Table {
             totals.add(segment.rows, segment.bytes);
         })?;
         Ok(totals)
-    }
-
-    /// The partitions that have files at this version, by name; like [`segments`](Self::segments), without
-    /// keeping the files. A table without partitions, and files of other engines, have the name "".
-    pub fn partitions(&self) -> Result<Vec<PartitionSummary>, TableError> {
-        let mut partitions = BTreeMap::<String, PartitionSummary>::new();
-        self.visit_segments(|segment| {
-            let summary = match partitions.get_mut(&segment.partition) {
-                Some(summary) => summary,
-                None => {
-                    let name = segment.partition.clone();
-                    let values = segment.partition_values;
-                    let new = PartitionSummary { name: name.clone(), values, totals: Totals::default() };
-                    partitions.entry(name).or_insert(new)
-                }
-            };
-            summary.totals.add(segment.rows, segment.bytes);
-        })?;
-        Ok(partitions.into_values().collect())
     }
 
     fn visit_segments(&self, mut visit: impl FnMut(Segment)) -> Result<(), TableError> {

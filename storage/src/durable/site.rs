@@ -78,7 +78,9 @@ sites! {
     SegmentContents = "segment-contents",
     /// The name of a segment.
     SegmentName = "segment-name",
-    /// The folder of a tablet.
+    /// The folder of a partition in the table's.
+    PartitionFolderName = "partition-folder-name",
+    /// The folder of a tablet in its partition's, or in the table's if that has no partitions.
     TabletFolderName = "tablet-folder-name",
 }
 

@@ -15,6 +15,7 @@ pub use name::Partition;
 pub use unit::DateUnit;
 
 pub(crate) use bounds::PartitionBounds;
+pub(crate) use codes::FastMap;
 
 /// Most partitions that a definition may name.
 pub const MAX_DECLARED_PARTITIONS: usize = 4_096;

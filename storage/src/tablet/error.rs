@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
 
+use crate::log::TableError;
+
 /// ENOSPC: no space is left.
 const ENOSPC: i32 = 28;
 /// EDQUOT: the quota is used up.
@@ -58,6 +60,19 @@ pub enum TabletError {
         /// Buckets asked for.
         buckets: u32,
     },
+    /// The rows of one load would make too many partitions.
+    #[error(
+        "the load would make more than {limit} new partitions, `{partition}` among them: load less at a time, or declare partitions by a coarser unit"
+    )]
+    TooManyPartitions {
+        /// New partitions that one load may make.
+        limit: usize,
+        /// The first one beyond.
+        partition: String,
+    },
+    /// The partitions of the table could not be read.
+    #[error(transparent)]
+    Table(Box<TableError>),
     /// A batch that does not have the table's columns; a defect of the caller.
     #[error("a batch does not fit the table: {0}")]
     WrongBatch(String),
@@ -90,6 +105,8 @@ impl TabletError {
             Self::UnsupportedDistribution { .. } | Self::UnsupportedBuckets { .. } => {
                 "UnsupportedDistribution"
             }
+            Self::TooManyPartitions { .. } => "TooManyPartitions",
+            Self::Table(error) => error.category(),
             Self::WrongBatch(_) | Self::Encode { .. } | Self::Arrow(_) | Self::Thread => "Internal",
         }
     }

@@ -16,6 +16,7 @@ use super::metrics::{WriterMetrics, timed};
 use super::radix;
 use super::sort::prefix;
 use super::spill::{BlockPlace, SpillReader};
+use super::tablets::Tablet;
 
 /// Most rows that are gathered at a time.
 const WINDOW_ROWS: usize = 1 << 14;
@@ -159,7 +160,7 @@ impl<'a> Merger<'a> {
     /// Gives all rows of a tablet in order, in batches no larger than a block of each run.
     pub(crate) fn merge(
         &self,
-        tablet: u16,
+        tablet: Tablet,
         emit: impl FnMut(&RecordBatch) -> Result<(), TabletError>,
     ) -> Result<(), TabletError> {
         let of_reader = |reader: &'a SpillReader| -> Box<dyn Blocks<TabletError> + 'a> {

@@ -15,6 +15,7 @@ mod merge;
 mod metrics;
 mod names;
 mod part;
+mod partitions;
 mod radix;
 mod records;
 mod route;
@@ -22,12 +23,14 @@ mod run;
 mod segment;
 mod sort;
 mod spill;
+mod tablets;
 mod text;
 mod writer;
 
 pub use error::TabletError;
 pub use metrics::WriterMetrics;
 pub use names::SegmentName;
+pub use partitions::KnownPartitions;
 pub use route::can_hash;
 pub use writer::TabletWriter;
 

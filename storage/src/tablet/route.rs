@@ -1,4 +1,4 @@
-//! The bucket of each row.
+//! The bucket of each row, and with its partition the tablet.
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{
@@ -7,6 +7,7 @@ use arrow::datatypes::{
 };
 
 use super::TabletError;
+use super::tablets::{Tablet, TabletNumbers};
 use crate::schema::TableSchema;
 use crate::types::{
     DataType,
@@ -16,7 +17,7 @@ use crate::types::{
 /// Rows that go to one bucket before the next one has its turn, if the distribution is random.
 const TURN_ROWS: usize = 8192;
 
-/// Tells each row's bucket.
+/// Tells each row's tablet.
 #[derive(Debug)]
 pub(crate) struct Router {
     columns: Vec<usize>,
@@ -47,8 +48,26 @@ impl Router {
         Ok(Self { columns: schema.hash_columns().to_vec(), buckets, turn, hashes: Vec::new() })
     }
 
+    /// Appends the number of the tablet of each row of `batch` to `routed`; `partitions` are those of the rows,
+    /// if the table has any.
+    pub(crate) fn route(
+        &mut self,
+        batch: &RecordBatch,
+        partitions: Option<&[u32]>,
+        numbers: &mut TabletNumbers,
+        routed: &mut Vec<u16>,
+    ) -> Result<(), TabletError> {
+        let first = routed.len();
+        self.route_to_buckets(batch, routed)?;
+        let Some(partitions) = partitions else { return Ok(()) };
+        for (routed, partition) in routed[first..].iter_mut().zip(partitions) {
+            *routed = numbers.number(Tablet { partition: *partition, bucket: *routed });
+        }
+        Ok(())
+    }
+
     /// Appends the bucket of each row of `batch` to `routed`.
-    pub(crate) fn route(&mut self, batch: &RecordBatch, routed: &mut Vec<u16>) -> Result<(), TabletError> {
+    fn route_to_buckets(&mut self, batch: &RecordBatch, routed: &mut Vec<u16>) -> Result<(), TabletError> {
         let rows = batch.num_rows();
         routed.reserve(rows);
         if self.buckets == 1 {

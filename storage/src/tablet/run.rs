@@ -16,6 +16,7 @@ use super::part::{PART_BYTES, Parting};
 use super::records::Records;
 use super::route::Router;
 use super::sort;
+use super::tablets::{Tablet, TabletNumbers};
 use crate::schema::TableSchema;
 
 /// Most rows that are routed and copied at a time, and their bytes: they stay in the cache meanwhile.
@@ -39,6 +40,8 @@ pub(crate) struct RunBuffer {
     /// Bytes that rows, text and order may take together.
     share: usize,
     schema: Arc<TableSchema>,
+    numbers: TabletNumbers,
+    /// By row the number of its tablet.
     tablets: Vec<u16>,
     rows_of_tablet: Vec<u32>,
     ranges: Vec<KeyRange>,
@@ -46,8 +49,7 @@ pub(crate) struct RunBuffer {
 
 /// Rows of one tablet by their numbers in the run.
 pub(crate) struct TabletRows<'a> {
-    /// Bucket of the tablet.
-    pub(crate) tablet: u16,
+    pub(crate) tablet: Tablet,
     /// Number of rows.
     pub(crate) count: usize,
     pub(crate) rows: Rows<'a>,
@@ -65,6 +67,7 @@ impl RunBuffer {
     /// An empty buffer that may use `share` bytes, order included.
     pub(crate) fn new(schema: Arc<TableSchema>, share: usize) -> Self {
         let types: Vec<ArrowType> = schema.columns().iter().map(|c| c.data_type.arrow()).collect();
+        let numbers = TabletNumbers::new(schema.buckets(), !schema.partition_columns().is_empty());
         let mut run = Self {
             columns: types.iter().map(Column::new).collect(),
             records: Records::new(1),
@@ -72,7 +75,8 @@ impl RunBuffer {
             types,
             share,
             tablets: Vec::new(),
-            rows_of_tablet: vec![0; schema.buckets() as usize],
+            rows_of_tablet: vec![0; numbers.len()],
+            numbers,
             ranges: vec![KeyRange::EMPTY; schema.sort_key().len()],
             schema,
         };
@@ -135,7 +139,8 @@ impl RunBuffer {
 
     /// Bytes in use, without what ordering will need.
     pub(crate) fn memory(&self) -> usize {
-        self.rows() * self.row_bytes() + self.columns.iter().map(Column::memory).sum::<usize>()
+        let columns: usize = self.columns.iter().map(Column::memory).sum();
+        self.rows() * self.row_bytes() + columns + self.numbers.memory()
     }
 
     /// Bytes that the buffer will need once `batch` is in it and `threads` threads order it.
@@ -163,9 +168,9 @@ impl RunBuffer {
             && KeyPlan::shape(sort_key, &self.ranges, &self.columns, &self.types).is_some_and(|bits| bits > 0)
     }
 
-    /// Whether more rows can be numbered.
+    /// Whether more rows, and their tablets, can be numbered.
     pub(crate) fn can_take(&self, rows: usize) -> bool {
-        self.rows() + rows <= MAX_ROWS
+        self.rows() + rows <= MAX_ROWS && self.numbers.can_take(rows)
     }
 
     /// Bytes that ordering needs for a row.
@@ -213,10 +218,17 @@ impl RunBuffer {
         Ok(())
     }
 
-    /// Routes and copies the rows of a batch that has the table's columns and was prepared.
-    pub(crate) fn append(&mut self, batch: &RecordBatch, router: &mut Router) -> Result<(), TabletError> {
+    /// Routes and copies the rows of a batch that has the table's columns and was prepared; `partitions` are
+    /// those of the rows, if the table has any.
+    pub(crate) fn append(
+        &mut self,
+        batch: &RecordBatch,
+        partitions: Option<&[u32]>,
+        router: &mut Router,
+    ) -> Result<(), TabletError> {
         let before = self.tablets.len();
-        router.route(batch, &mut self.tablets)?;
+        router.route(batch, partitions, &mut self.numbers, &mut self.tablets)?;
+        self.rows_of_tablet.resize(self.numbers.len(), 0);
         for tablet in &self.tablets[before..] {
             self.rows_of_tablet[*tablet as usize] += 1;
         }
@@ -271,18 +283,15 @@ impl RunBuffer {
             next.push(start);
             let range = start..start + part.rows;
             start = range.end;
-            let same = tablets.last_mut().filter(|last| last.tablet == part.tablet);
+            let tablet = self.numbers.tablets()[usize::from(part.tablet)];
+            let same = tablets.last_mut().filter(|last| last.tablet == tablet);
             match same {
                 Some(TabletRows { count, rows: Rows::Ranges(ranges), .. }) => {
                     *count += range.len();
                     ranges.push(range);
                 }
                 _ if range.is_empty() => {}
-                _ => tablets.push(TabletRows {
-                    tablet: part.tablet,
-                    count: range.len(),
-                    rows: Rows::Ranges(vec![range]),
-                }),
+                _ => tablets.push(TabletRows { tablet, count: range.len(), rows: Rows::Ranges(vec![range]) }),
             }
         }
         let bins = &self.tablets;
@@ -316,11 +325,11 @@ impl RunBuffer {
     /// Cuts grouped row numbers by tablet; the tablet with most rows comes last.
     pub(crate) fn split<'a>(&self, mut grouped: &'a mut [u32]) -> Vec<TabletRows<'a>> {
         let mut tablets = Vec::with_capacity(self.rows_of_tablet.len());
-        for (tablet, rows) in (0..).zip(&self.rows_of_tablet) {
+        for (tablet, rows) in self.numbers.tablets().iter().zip(&self.rows_of_tablet) {
             let (own, rest) = grouped.split_at_mut(*rows as usize);
             grouped = rest;
             if !own.is_empty() {
-                tablets.push(TabletRows { tablet, count: own.len(), rows: Rows::Numbers(own) });
+                tablets.push(TabletRows { tablet: *tablet, count: own.len(), rows: Rows::Numbers(own) });
             }
         }
         tablets.sort_by_key(|tablet| tablet.count);
@@ -354,7 +363,9 @@ impl RunBuffer {
         }
         self.records.clear();
         self.tablets.clear();
-        self.rows_of_tablet.fill(0);
+        self.numbers.clear();
+        self.rows_of_tablet.clear();
+        self.rows_of_tablet.resize(self.numbers.len(), 0);
         self.ranges.fill(KeyRange::EMPTY);
     }
 

@@ -1,6 +1,6 @@
 //! Writes the segments of one tablet: sorted Parquet files, each durable before it is reported.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -15,10 +15,11 @@ use super::TabletError;
 use super::encode::{Encoder, EncodingPlan};
 use super::metrics::{WriterMetrics, add, timed};
 use super::names::SegmentNames;
+use super::tablets::Tablet;
 use crate::durable::{FileSystem, SyncSite, WriteFile};
 use crate::load::Segment;
 use crate::log::stats;
-use crate::schema::TableSchema;
+use crate::schema::{Partition, TableSchema};
 
 /// Bytes that go to the volume at once, at most.
 const WRITE_BYTES: usize = 1 << 20;
@@ -41,7 +42,9 @@ pub(crate) struct Segments {
 struct SegmentsState {
     /// Every file that was made, finished or not.
     made: Vec<PathBuf>,
-    folders: BTreeSet<String>,
+    /// Folders of tablets, by the folder of their partition (empty: the table's own).
+    folders: BTreeMap<String, BTreeSet<String>>,
+    partitions: Vec<Arc<Partition>>,
     finished: Vec<Segment>,
 }
 
@@ -81,19 +84,43 @@ impl Segments {
         self.state.lock().map_err(|_| TabletError::Thread)
     }
 
-    /// Makes all names durable and gives the segments, by bucket: what is in a folder was synced before.
+    /// Gives a partition the next number, from 0; a table without partitions has one of that number.
+    pub(crate) fn add_partition(&self, partition: Partition) -> Result<u32, TabletError> {
+        let mut state = self.state()?;
+        state.partitions.push(Arc::new(partition));
+        Ok((state.partitions.len() - 1) as u32)
+    }
+
+    /// How many partitions are such.
+    pub(crate) fn count_partitions(&self, such: impl Fn(&Partition) -> bool) -> Result<usize, TabletError> {
+        Ok(self.state()?.partitions.iter().filter(|partition| such(partition)).count())
+    }
+
+    /// Makes all names durable and gives the segments, by partition and bucket: what is in a folder was synced
+    /// before.
     pub(crate) fn finish(&self) -> Result<Vec<Segment>, TabletError> {
         let mut state = self.state()?;
         timed(&self.metrics.sync_nanos, || {
             if !state.folders.is_empty() {
                 // A folder may be new, whoever made it: its own name comes first.
-                self.sync_dir(&self.root, SyncSite::TabletFolderName)?;
+                let in_partitions = state.folders.keys().any(|folder| !folder.is_empty());
+                let site =
+                    if in_partitions { SyncSite::PartitionFolderName } else { SyncSite::TabletFolderName };
+                self.sync_dir(&self.root, site)?;
             }
-            let mut folders = state.folders.iter();
-            folders.try_for_each(|folder| self.sync_dir(&self.root.join(folder), SyncSite::SegmentName))
+            for (partition, tablets) in &state.folders {
+                let partition_folder = self.root.join(partition);
+                if !partition.is_empty() {
+                    self.sync_dir(&partition_folder, SyncSite::TabletFolderName)?;
+                }
+                for tablet in tablets {
+                    self.sync_dir(&partition_folder.join(tablet), SyncSite::SegmentName)?;
+                }
+            }
+            Ok::<_, TabletError>(())
         })?;
         let mut segments = std::mem::take(&mut state.finished);
-        segments.sort_by(|a, b| (a.bucket, &a.path).cmp(&(b.bucket, &b.path)));
+        segments.sort_by(|a, b| (&a.partition, a.bucket, &a.path).cmp(&(&b.partition, b.bucket, &b.path)));
         Ok(segments)
     }
 
@@ -112,32 +139,53 @@ impl Segments {
         }
     }
 
-    /// Makes a new file in the tablet's folder: its path and its path in the table.
-    fn create(&self, tablet: u16) -> Result<(PathBuf, String, Box<dyn WriteFile>), TabletError> {
-        let folder = format!("b-{tablet:05}");
-        let directory = self.root.join(&folder);
-        self.files.create_dir(&directory).map_err(|error| TabletError::volume(&directory, error))?;
-        let relative = format!("{folder}/{}", self.names.next());
+    /// Makes a new file in the tablet's folder.
+    fn create(&self, tablet: Tablet) -> Result<NewFile, TabletError> {
+        let partition = self.state()?.partitions.get(tablet.partition as usize).cloned();
+        // What was never told is a table's only partition.
+        let partition = partition.unwrap_or_default();
+        let folder = format!("b-{:05}", tablet.bucket);
+        let mut directory = self.root.clone();
+        for part in [&partition.folder, &folder].into_iter().filter(|part| !part.is_empty()) {
+            directory.push(part);
+            self.files.create_dir(&directory).map_err(|error| TabletError::volume(&directory, error))?;
+        }
+        let name = self.names.next();
+        let relative = match partition.folder.as_str() {
+            "" => format!("{folder}/{name}"),
+            of_partition => format!("{of_partition}/{folder}/{name}"),
+        };
         let path = self.root.join(&relative);
         let file = self.files.create(&path).map_err(|error| TabletError::volume(&path, error))?;
         let mut state = self.state()?;
         state.made.push(path.clone());
-        state.folders.insert(folder);
-        Ok((path, relative, file))
+        state.folders.entry(partition.folder.clone()).or_default().insert(folder);
+        drop(state);
+        Ok(NewFile { path, relative, file, partition })
     }
+}
+
+/// A segment's file.
+struct NewFile {
+    path: PathBuf,
+    /// Path in the table.
+    relative: String,
+    file: Box<dyn WriteFile>,
+    partition: Arc<Partition>,
 }
 
 /// Writes the rows of one tablet, in order, to one segment or, past the target size, several.
 pub(crate) struct TabletOutput<'a> {
     segments: &'a Segments,
     plan: &'a EncodingPlan,
-    tablet: u16,
+    tablet: Tablet,
     open: Option<OpenSegment>,
 }
 
 struct OpenSegment {
     path: PathBuf,
     relative: String,
+    partition: Arc<Partition>,
     writer: ArrowWriter<SegmentFile>,
     rows: u64,
     /// By column: whether a NaN was written.
@@ -146,8 +194,8 @@ struct OpenSegment {
 
 impl<'a> TabletOutput<'a> {
     /// Nothing is made before the first row.
-    pub(crate) fn new(segments: &'a Segments, plan: &'a EncodingPlan, tablet: u16) -> Self {
-        Self { segments, plan, tablet, open: None }
+    pub(crate) fn new(segments: &'a Segments, plan: &'a EncodingPlan, tablet: impl Into<Tablet>) -> Self {
+        Self { segments, plan, tablet: tablet.into(), open: None }
     }
 
     /// Appends rows that come after those before.
@@ -179,14 +227,14 @@ impl<'a> TabletOutput<'a> {
     }
 }
 
-fn begin(segments: &Segments, plan: &EncodingPlan, tablet: u16) -> Result<OpenSegment, TabletError> {
-    let (path, relative, file) = segments.create(tablet)?;
+fn begin(segments: &Segments, plan: &EncodingPlan, tablet: Tablet) -> Result<OpenSegment, TabletError> {
+    let NewFile { path, relative, file, partition } = segments.create(tablet)?;
     let capacity = (segments.memory / 16).min(WRITE_BYTES);
     let file = SegmentFile { file, buffer: Vec::with_capacity(capacity), written: 0, error: None };
     let writer = segments.encoder.writer(file, plan);
     let writer = writer.map_err(|source| TabletError::Encode { path: path.clone(), source })?;
     let has_nan = vec![false; segments.schema.columns().len()];
-    Ok(OpenSegment { path, relative, writer, rows: 0, has_nan })
+    Ok(OpenSegment { path, relative, partition, writer, rows: 0, has_nan })
 }
 
 impl OpenSegment {
@@ -212,7 +260,7 @@ impl OpenSegment {
         }
     }
 
-    fn finish(mut self, segments: &Segments, tablet: u16) -> Result<Segment, TabletError> {
+    fn finish(mut self, segments: &Segments, tablet: Tablet) -> Result<Segment, TabletError> {
         let metadata = timed(&segments.metrics.encode_nanos, || {
             let metadata = self.writer.finish().map_err(|source| self.error(source))?;
             self.writer.inner_mut().write_out().map_err(|error| TabletError::volume(&self.path, error))?;
@@ -225,9 +273,9 @@ impl OpenSegment {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         Ok(Segment {
             path: self.relative,
-            partition: String::new(),
-            partition_values: std::collections::BTreeMap::new(),
-            bucket: u32::from(tablet),
+            partition: self.partition.name.clone(),
+            partition_values: self.partition.values.clone(),
+            bucket: u32::from(tablet.bucket),
             rows: self.rows,
             bytes,
             modified_ms: i64::try_from(now).unwrap_or(i64::MAX),

@@ -9,12 +9,13 @@ use arrow::buffer::MutableBuffer;
 
 use super::TabletError;
 use super::block::{self, BlockReader};
+use super::tablets::Tablet;
 use crate::durable::{FileSystem, ReadFile, WriteFile};
 
 /// Where a block of one tablet's rows lies.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BlockPlace {
-    tablet: u16,
+    tablet: Tablet,
     offset: u64,
     length: usize,
     rows: usize,
@@ -43,7 +44,7 @@ impl SpillWriter {
     /// a thread uses again. Returns the bytes written.
     pub(crate) fn append(
         &self,
-        tablet: u16,
+        tablet: impl Into<Tablet>,
         batch: &RecordBatch,
         scratch: &mut Vec<u8>,
     ) -> Result<usize, TabletError> {
@@ -51,6 +52,7 @@ impl SpillWriter {
         block::write(batch, scratch)?;
         let mut state = self.state.lock().map_err(|_| TabletError::Thread)?;
         state.file.write_all(scratch).map_err(|error| TabletError::volume(&self.path, error))?;
+        let tablet = tablet.into();
         let place =
             BlockPlace { tablet, offset: state.length, length: scratch.len(), rows: batch.num_rows() };
         state.length += scratch.len() as u64;
@@ -64,7 +66,7 @@ impl SpillWriter {
         state.file.flush().map_err(|error| TabletError::volume(&self.path, error))?;
         // Stable: the order of a tablet's blocks stays.
         state.places.sort_by_key(|place| place.tablet);
-        Ok(Spill { path: self.path, places: state.places, codes })
+        Ok(Spill { path: self.path, places: state.places.into(), codes })
     }
 }
 
@@ -72,7 +74,7 @@ impl SpillWriter {
 #[derive(Debug)]
 pub(crate) struct Spill {
     path: PathBuf,
-    places: Vec<BlockPlace>,
+    places: Arc<[BlockPlace]>,
     codes: Vec<bool>,
 }
 
@@ -82,8 +84,13 @@ impl Spill {
         &self.path
     }
 
+    /// Bytes of its largest block.
+    pub(crate) fn largest_block(&self) -> usize {
+        self.places.iter().map(|place| place.length).max().unwrap_or(0)
+    }
+
     /// Tablets that have rows, ascending, each with its rows.
-    pub(crate) fn tablets(&self) -> impl Iterator<Item = (u16, usize)> {
+    pub(crate) fn tablets(&self) -> impl Iterator<Item = (Tablet, usize)> {
         self.places
             .chunk_by(|a, b| a.tablet == b.tablet)
             .map(|places| (places[0].tablet, places.iter().map(|place| place.rows).sum()))
@@ -101,7 +108,7 @@ impl Spill {
         let own =
             self.codes.iter().zip(dictionaries).map(|(codes, values)| codes.then(|| Arc::clone(values)));
         let blocks = BlockReader::new(names, types, own.collect());
-        Ok(SpillReader { path: self.path.clone(), file, places: self.places.clone(), blocks })
+        Ok(SpillReader { path: self.path.clone(), file, places: Arc::clone(&self.places), blocks })
     }
 }
 
@@ -109,13 +116,14 @@ impl Spill {
 pub(crate) struct SpillReader {
     path: PathBuf,
     file: Box<dyn ReadFile>,
-    places: Vec<BlockPlace>,
+    places: Arc<[BlockPlace]>,
     blocks: BlockReader,
 }
 
 impl SpillReader {
     /// Blocks of one tablet in order.
-    pub(crate) fn blocks(&self, tablet: u16) -> &[BlockPlace] {
+    pub(crate) fn blocks(&self, tablet: impl Into<Tablet>) -> &[BlockPlace] {
+        let tablet = tablet.into();
         let start = self.places.partition_point(|place| place.tablet < tablet);
         let end = self.places.partition_point(|place| place.tablet <= tablet);
         &self.places[start..end]

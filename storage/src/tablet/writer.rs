@@ -11,11 +11,13 @@ use super::gather::Gatherer;
 use super::key::{KeyPlan, KeyRange};
 use super::merge::Merger;
 use super::metrics::{WriterMetrics, add, timed};
+use super::partitions::{KnownPartitions, Partitions};
 use super::route::Router;
 use super::run::{Rows, RunBuffer, TabletRows};
 use super::segment::{Segments, TabletOutput};
 use super::sort::{self, Scratch};
 use super::spill::{Spill, SpillReader, SpillWriter};
+use super::tablets::Tablet;
 use super::{TabletError, TaskIdentity, WriterOptions};
 use crate::durable::FileSystem;
 use crate::load::Segment;
@@ -47,6 +49,7 @@ pub struct TabletWriter {
     identity: TaskIdentity,
     options: WriterOptions,
     metrics: Arc<WriterMetrics>,
+    partitions: Partitions,
     router: Router,
     run: RunBuffer,
     run_share: usize,
@@ -101,6 +104,7 @@ impl TabletWriter {
             encode_share / threads,
             Arc::clone(&metrics),
         )?;
+        let partitions = Partitions::new(&schema);
         Ok(Self {
             run: RunBuffer::new(Arc::clone(&schema), run_share),
             ranges: vec![KeyRange::EMPTY; schema.sort_key().len()],
@@ -110,6 +114,7 @@ impl TabletWriter {
             schema,
             identity,
             metrics,
+            partitions,
             router,
             run_share,
             segments,
@@ -121,11 +126,20 @@ impl TabletWriter {
         })
     }
 
+    /// Does not count the partitions that the table has among the new ones of this load: without it each
+    /// partition counts. `known` is called once, if this task's rows bring so many that it matters.
+    #[must_use]
+    pub fn with_known_partitions(mut self, known: KnownPartitions) -> Self {
+        self.partitions.set_known(known);
+        self
+    }
+
     /// Adds rows: the table's columns in order, of the types of [`TableSchema::arrow`]; text columns may
-    /// also be dictionaries with 32-bit keys. Values must fit their declared types already.
+    /// also be dictionaries with 32-bit keys. Values must fit their declared types already, and rows a
+    /// partition.
     ///
     /// # Errors
-    /// As the volume says; `WrongBatch` is a defect of the caller.
+    /// As the volume says; `TooManyPartitions`; `WrongBatch` is a defect of the caller.
     pub fn append(&mut self, batch: &RecordBatch) -> Result<(), TabletError> {
         if batch.num_columns() != self.schema.columns().len() {
             let due = self.schema.columns().len();
@@ -146,6 +160,7 @@ impl TabletWriter {
 
     fn append_piece(&mut self, piece: &RecordBatch) -> Result<(), TabletError> {
         let metrics = Arc::clone(&self.metrics);
+        timed(&metrics.route_nanos, || self.partitions.assign(piece, &self.segments))?;
         let mut keeps_codes = timed(&metrics.route_nanos, || self.run.prepare(piece));
         // Text that stops being codes is cheap to rewrite only while the run is small.
         let rewrites_much = !keeps_codes && self.run.memory() > self.run_share / 8;
@@ -160,7 +175,7 @@ impl TabletWriter {
                 self.run.give_up_codes(piece)?;
                 self.run.prepare(piece);
             }
-            self.run.append(piece, &mut self.router)
+            self.run.append(piece, self.partitions.ids(), &mut self.router)
         })
     }
 
@@ -171,7 +186,8 @@ impl TabletWriter {
     }
 
     /// Writes what is left, merges what was spilled, and makes all durable: contents first, then the name
-    /// of each folder, then the names in it. The segments come by bucket; no rows, no segments.
+    /// of each folder, then the names in it. The segments come by partition
+    /// and bucket; no rows, no segments.
     ///
     /// # Errors
     /// As the volume says. All files of this writer are removed then, as far as that can be done.
@@ -310,7 +326,7 @@ impl TabletWriter {
     fn append_spill(
         &self,
         spill: &SpillWriter,
-        tablet: u16,
+        tablet: Tablet,
         batch: &RecordBatch,
         scratch: &mut Vec<u8>,
     ) -> Result<(), TabletError> {
@@ -379,7 +395,9 @@ impl TabletWriter {
 
     /// Runs that one merge takes.
     fn fan_in(&self) -> usize {
-        (self.merge_memory() / (MERGE_COPIES * self.spill_block_bytes()).max(1)).clamp(2, MAX_FAN_IN)
+        // Many tablets have small blocks each: then more runs are merged in one round.
+        let block_bytes = self.spills.iter().map(Spill::largest_block).max().unwrap_or(0);
+        (self.merge_memory() / (MERGE_COPIES * block_bytes).max(1)).clamp(2, MAX_FAN_IN)
     }
 
     fn create_spill(&mut self) -> Result<SpillWriter, TabletError> {
@@ -400,9 +418,9 @@ impl TabletWriter {
     fn merge(&mut self) -> Result<(), TabletError> {
         let plan = self.run.key_plan(&self.ranges);
         let Some(encoding) = self.encoding.clone() else { return Err(TabletError::Thread) };
-        let fan_in = self.fan_in();
         let mut first = 0;
-        while self.spills.len() > fan_in {
+        while self.spills.len() > self.fan_in() {
+            let fan_in = self.fan_in();
             // Only so many as must be, and only neighbours: rows with equal keys keep their order.
             let count = fan_in.min(self.spills.len() - fan_in + 1);
             if first + count > self.spills.len() {
@@ -455,12 +473,12 @@ impl Drop for TabletWriter {
 }
 
 /// Tablets of the spills, the one with most rows last.
-fn tablets_of(spills: &[Spill]) -> Vec<u16> {
-    let mut rows = std::collections::BTreeMap::<u16, usize>::new();
+fn tablets_of(spills: &[Spill]) -> Vec<Tablet> {
+    let mut rows = std::collections::BTreeMap::<Tablet, usize>::new();
     for (tablet, of_spill) in spills.iter().flat_map(Spill::tablets) {
         *rows.entry(tablet).or_default() += of_spill;
     }
-    let mut tablets: Vec<u16> = rows.keys().copied().collect();
+    let mut tablets: Vec<Tablet> = rows.keys().copied().collect();
     tablets.sort_by_key(|tablet| rows[tablet]);
     tablets
 }

@@ -7,5 +7,6 @@ mod faulty;
 mod folders;
 mod model;
 mod opening;
+mod partitions;
 mod races;
 mod support;
