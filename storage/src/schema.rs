@@ -7,6 +7,7 @@ mod validate;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema as ArrowSchema, SchemaRef};
+use sha2::{Digest, Sha256};
 
 use crate::types::DataType;
 
@@ -118,6 +119,12 @@ impl TableSchema {
     /// The definition.
     pub fn definition(&self) -> &TableDefinition {
         &self.definition
+    }
+
+    /// Stands for the whole definition: two that differ have different digests (hex). Equal ones may have
+    /// different digests in two versions of Longshore; it is for asking whether work can be taken over.
+    pub fn digest(&self) -> String {
+        hex::encode(Sha256::digest(format!("{:?}", self.definition)))
     }
 
     /// Columns in order.

@@ -15,13 +15,15 @@ pub struct Adoptable {
 }
 
 /// Finds, for each task of a plan, a finished one of an earlier attempt of the same run: request digest,
-/// table, the instant of CURRENT_TIMESTAMP (so a new plan takes over the earlier one's) and the frozen list of
-/// files must be equal, not the task's number. By number of the task in `plan`.
+/// table, schema, the instant of CURRENT_TIMESTAMP (so a new plan takes over the earlier one's) and the frozen
+/// list of files must be equal, not the task's number. By number of the task in `plan`.
 pub fn adoptable(plan: &Plan, earlier: &[EarlierAttempt]) -> HashMap<u32, Adoptable> {
     let mut finished: HashMap<&[PlannedFile], (&TaskReport, u32)> = HashMap::new();
     let same = |other: &Plan| {
         other.request_digest == plan.request_digest
             && other.table_id == plan.table_id
+            // Rows that were written for other columns would be committed as rows for these.
+            && other.schema_digest == plan.schema_digest
             && other.now_micros == plan.now_micros
     };
     for attempt in earlier.iter().filter(|attempt| same(&attempt.plan)) {
@@ -67,6 +69,7 @@ mod tests {
             request_digest: "d".to_owned(),
             table_id: "t".to_owned(),
             schema_version: 0,
+            schema_digest: "s".to_owned(),
             now_micros: 7,
             tasks: tasks.iter().map(task).collect(),
         }
@@ -102,12 +105,13 @@ mod tests {
     }
 
     #[test]
-    fn another_etag_request_table_or_instant_is_not_adopted() {
+    fn another_etag_request_table_schema_or_instant_is_not_adopted() {
         let earlier = [attempt(plan(&[&["a"]]), &[0])];
-        let changes: [fn(&mut Plan); 4] = [
+        let changes: [fn(&mut Plan); 5] = [
             |plan| plan.tasks[0].files[0].etag = "f".to_owned(),
             |plan| plan.request_digest = "x".to_owned(),
             |plan| plan.table_id = "x".to_owned(),
+            |plan| plan.schema_digest = "x".to_owned(),
             |plan| plan.now_micros = 8,
         ];
         for change in changes {

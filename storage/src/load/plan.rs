@@ -12,6 +12,10 @@ pub struct Plan {
     pub table_id: String,
     /// Version of the table whose schema the plan was made for.
     pub schema_version: u64,
+    /// Digest of the schema that the tasks write ([`TableSchema::digest`](crate::schema::TableSchema::digest)),
+    /// columns that the load adds included. Empty in plans of before it was written down.
+    #[serde(default)]
+    pub schema_digest: String,
     /// The one instant of CURRENT_TIMESTAMP, microseconds since the epoch, UTC.
     pub now_micros: i64,
     /// Tasks in order; a task's number is its place.

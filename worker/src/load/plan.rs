@@ -61,6 +61,7 @@ pub fn freeze(
         request_digest: digest,
         table_id: table.id().to_owned(),
         schema_version: table.version(),
+        schema_digest: table.schema().digest(),
         now_micros: last.map_or(now_micros, |attempt| attempt.plan.now_micros),
         tasks: cut(listed, last.map_or(&[], |attempt| &attempt.plan.tasks), task_bytes),
     };

@@ -22,6 +22,7 @@ fn plan(table: &Table, keys: &[&str]) -> Plan {
         request_digest: "d".to_owned(),
         table_id: table.id().to_owned(),
         schema_version: 0,
+        schema_digest: table.schema().digest(),
         now_micros: 1,
         tasks: keys.iter().map(|key| PlannedTask { files: vec![file(key)] }).collect(),
     }
