@@ -17,7 +17,7 @@ mod site;
 pub use error::VolumeError;
 pub use posix::Posix;
 pub use put::{PutSites, make_dirs, make_dirs_below, put_new, unique_name, write_new, writer_id};
-pub(crate) use put::{discard, make_dir};
+pub(crate) use put::{discard, is_temporary_name, make_dir};
 pub use site::SyncSite;
 
 /// What the storage crate asks of a volume. Paths are absolute or relative to the process, never escaped.

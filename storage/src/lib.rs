@@ -5,6 +5,7 @@ pub mod durable;
 pub mod history;
 pub mod load;
 pub mod log;
+mod parquet_io;
 pub mod scan;
 pub mod schema;
 pub mod table;

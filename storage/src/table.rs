@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::durable::FileSystem;
+use crate::history::{self, FoldOutcome, History, HistoryFilter};
 use crate::load::{LoadFolder, Segment};
+use crate::log;
 use crate::log::files::segment_of;
 use crate::log::folder::LogFolder;
 use crate::log::head::Head;
@@ -29,11 +31,12 @@ mod partitions;
 mod probe;
 
 pub use crate::log::claim::Claim;
-pub use crate::log::{ClaimError, CommitError, TableError};
+pub use crate::log::{ClaimError, CleanOptions, CleanOutcome, CommitError, TableError};
 pub use alter::AlterOutcome;
 pub use close::CloseOutcome;
 pub use commits::{CommitOutcome, LoadCommit, LoadMode, OverwriteScope};
 pub use compaction::{CompactionOutcome, DropReason};
+pub(crate) use create::TEMPORARY_FOLDER;
 pub use epoch::{Epoch, Maintenance};
 pub use label::LabelState;
 pub use partitions::PartitionSummary;
@@ -114,6 +117,10 @@ impl Table {
         self.head.root()
     }
 
+    pub(crate) fn head(&self) -> &Head {
+        &self.head
+    }
+
     /// The volume.
     pub fn files(&self) -> &Arc<dyn FileSystem> {
         &self.files
@@ -178,14 +185,41 @@ impl Table {
         folder.remove(with_segments)
     }
 
+    /// Reads the history of this version, the oldest entry first.
+    pub fn history(&self, filter: &HistoryFilter) -> Result<History, TableError> {
+        history::history(Arc::clone(&self.files), &self.head, filter)
+    }
+
+    /// Folds the records of all versions into few files: they are found without their commits then. Any
+    /// number of processes may do so at once, and may end at any point.
+    pub fn fold_history(&mut self) -> Result<FoldOutcome, TableError> {
+        self.refresh()?;
+        history::fold(&self.head)
+    }
+
     /// Makes a checkpoint of this version now; answers the version.
     pub fn checkpoint(&mut self) -> Result<u64, TableError> {
         self.head.write_checkpoint()
     }
 
     /// Makes a checkpoint if one pays: when the commits since the last one have a quarter of its bytes,
-    /// after 50 commits at least and 1,000 at most. To be called after a commit; answers its version.
+    /// after 50 commits at least and 1,000 at most; the history is folded then, and the log cleaned of what
+    /// is a day old. To be called after a commit; answers the version of the checkpoint.
     pub fn checkpoint_if_due(&mut self) -> Result<Option<u64>, TableError> {
-        self.head.checkpoint_if_due()
+        let version = self.head.checkpoint_if_due()?;
+        if version.is_some()
+            && let Err(error) = self.clean_log(&CleanOptions::default())
+        {
+            // The checkpoint stands; the next one comes with the same work.
+            tracing::warn!(%error, "the log was not cleaned");
+        }
+        Ok(version)
+    }
+
+    /// Folds the history, then removes from the log what is not needed any more: commits below the second
+    /// newest checkpoint, the checkpoints below them and temporary files, all of a least age.
+    pub fn clean_log(&mut self, options: &CleanOptions) -> Result<CleanOutcome, TableError> {
+        self.fold_history()?;
+        log::clean(&self.head, options)
     }
 }

@@ -33,6 +33,16 @@ pub fn unique_name() -> String {
     format!("{}-{}", writer_id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// Whether a name is one that [`put_new`] and its like give to a file until it is in place:
+/// `.<name>.<writer>-<n>.tmp`.
+pub(crate) fn is_temporary_name(name: &str) -> bool {
+    let unique = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp")?.rsplit_once('.'));
+    let parts = unique.and_then(|(_, unique)| unique.split_once('-'));
+    parts.is_some_and(|(writer, n)| {
+        writer.len() == 16 && writer.bytes().all(|b| b.is_ascii_hexdigit()) && n.parse::<u64>().is_ok()
+    })
+}
+
 /// Writes a new file with durable contents; its name is durable only after a sync of the folder. A file
 /// that could not be completed is removed.
 pub fn write_new(

@@ -60,6 +60,16 @@ sites! {
     RecordContents = "record-contents",
     /// The name of a history record, before the commit that names it.
     RecordName = "record-name",
+    /// A file of folded records: those that it holds are removed afterwards.
+    FoldedContents = "folded-contents",
+    /// The name of a file of folded records, before those that it holds are removed.
+    FoldedName = "folded-name",
+    /// Versions that were read, before their records are folded.
+    FoldBaseNames = "fold-base-names",
+    /// Versions and checkpoints that were read, before commits are removed from the log.
+    CleanBaseNames = "clean-base-names",
+    /// Versions that were read, before vacuum removes what they do not name.
+    VacuumBaseNames = "vacuum-base-names",
     /// The folders of an attempt in those above them.
     LoadFolderNames = "load-folder-names",
     /// A plan: later attempts read it.

@@ -8,6 +8,6 @@ mod read;
 mod rows;
 mod write;
 
-pub(crate) use read::{read_base, read_txn};
+pub(crate) use read::{read_base, read_through, read_txn};
 pub(crate) use read::{visit_adds, visit_removes, visit_txns};
 pub(crate) use write::{CheckpointWriter, count_rows};

@@ -102,6 +102,17 @@ pub enum TableError {
         /// Why they may be needed.
         why: String,
     },
+    /// Files that were removed are not known for as long as they should stay.
+    #[error(
+        "removed files cannot be kept for {} hours: the table forgets them after {}; set its property delta.deletedFileRetentionDuration first",
+        asked.as_secs().div_ceil(3_600), known.as_secs() / 3_600
+    )]
+    RetentionTooLong {
+        /// How long they should stay.
+        asked: std::time::Duration,
+        /// How long the table knows them.
+        known: std::time::Duration,
+    },
     /// The commits of an old snapshot were cleaned since it was read.
     #[error("version {version} of {} is too old to be read; refresh and read again", path.display())]
     SnapshotExpired {
@@ -135,6 +146,7 @@ impl TableError {
             Self::History(error) => error.category(),
             Self::DamagedDocument { .. } => "DamagedDocument",
             Self::RunStillOpen { .. } => "RunStillOpen",
+            Self::RetentionTooLong { .. } => "RetentionTooLong",
             Self::SnapshotExpired { .. } => "SnapshotExpired",
             Self::SyncFailedBefore { .. } | Self::CreationUnknown { .. } => "OutcomeUnknown",
         }

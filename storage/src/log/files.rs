@@ -185,7 +185,7 @@ fn rows_of(stats: &str) -> u64 {
 }
 
 /// Takes percent-encoding off (ours has none: our paths are plain ASCII).
-fn decode_path(path: &str) -> String {
+pub(crate) fn decode_path(path: &str) -> String {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let Some((first, tail)) = rest.split_first() {

@@ -117,6 +117,16 @@ impl LogFolder {
         })
     }
 
+    /// Removes a file of the log; one that is gone already is no error.
+    pub(super) fn remove(&self, path: &Path) -> Result<(), TableError> {
+        match self.files.remove(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(TableError::volume("remove", path, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A fresh listing, completed by the hint (which a cached listing may not show yet).
     pub(crate) fn list(&self) -> Result<Listing, TableError> {
         let mut listing = Listing::default();

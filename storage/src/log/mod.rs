@@ -6,6 +6,7 @@
 pub(crate) mod actions;
 pub(crate) mod checkpoint;
 pub(crate) mod claim;
+mod clean;
 pub(crate) mod commit_file;
 pub(crate) mod compatible;
 pub mod conflict;
@@ -22,4 +23,6 @@ pub(crate) mod protocol;
 pub(crate) mod put;
 pub mod stats;
 
+pub(crate) use clean::clean;
+pub use clean::{CleanOptions, CleanOutcome};
 pub use error::{ClaimError, CommitError, TableError};

@@ -18,8 +18,10 @@ const MIN_COMMITS: u64 = 50;
 const MAX_COMMITS: u64 = 1_000;
 /// A checkpoint is made when the commits since the last one have a quarter of its bytes.
 const SHARE: u64 = 4;
-/// How long a removed file stays known (Delta's default).
+/// How long a removed file stays known if the table does not say (Delta's default).
 const REMOVED_FILE_RETENTION: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// Property of the table that says how long.
+const RETENTION_PROPERTY: &str = "delta.deletedFileRetentionDuration";
 
 /// Whether a checkpoint pays.
 fn is_due(commits: u64, tail_bytes: u64, checkpoint_bytes: u64) -> bool {
@@ -78,13 +80,19 @@ impl Head {
         Ok(version)
     }
 
+    /// How long checkpoints hold files that were removed.
+    pub(crate) fn removed_file_retention(&self) -> Duration {
+        let property = self.metadata().and_then(|metadata| metadata.configuration.get(RETENTION_PROPERTY));
+        property.and_then(|text| interval(text)).unwrap_or(REMOVED_FILE_RETENTION)
+    }
+
     /// Writes the whole state to a file, durable, and reads back how much it holds.
     fn write_checkpoint_file(&self, path: &std::path::Path) -> Result<u64, TableError> {
         let (Some(protocol), Some(metadata)) = (self.protocol(), self.metadata()) else {
             return Err(TableError::damaged(path, "there is no protocol or no metaData to write"));
         };
         let touched = self.touched()?;
-        let expired = milliseconds(SystemTime::now() - REMOVED_FILE_RETENTION);
+        let expired = milliseconds(SystemTime::now() - self.removed_file_retention());
         let mut writer = CheckpointWriter::create(self.log(), path, protocol, metadata)?;
         self.visit_txns(|txn| writer.txn(txn))?;
         writer.end_kind()?;
@@ -105,7 +113,10 @@ impl Head {
     }
 
     /// Gives every number, those of the checkpoint and those set since merged in order of their names.
-    fn visit_txns(&self, mut visit: impl FnMut(Txn) -> Result<(), TableError>) -> Result<(), TableError> {
+    pub(crate) fn visit_txns(
+        &self,
+        mut visit: impl FnMut(Txn) -> Result<(), TableError>,
+    ) -> Result<(), TableError> {
         let mut tail: BTreeMap<&str, &Txn> = self.tail_txns().map(|txn| (txn.app_id.as_str(), txn)).collect();
         let newer: std::collections::HashSet<&str> = tail.keys().copied().collect();
         if let Some(base) = self.checkpoint() {
@@ -128,7 +139,7 @@ impl Head {
 impl LogFolder {
     /// Points the hint at the newest checkpoint. Two writers may pass each other between look and rename:
     /// so each looks again afterwards, and the last one to look has seen the newest.
-    fn raise_hint(&self) -> Result<(), TableError> {
+    pub(super) fn raise_hint(&self) -> Result<(), TableError> {
         loop {
             let listing = self.list()?;
             let Some(newest) = listing.newest_checkpoint() else { return Ok(()) };
@@ -155,6 +166,23 @@ impl LogFolder {
     }
 }
 
+/// A time as Delta's properties have it: `interval 7 days`, at most a hundred years.
+fn interval(text: &str) -> Option<Duration> {
+    let mut words = text.split_ascii_whitespace();
+    let (interval, number, unit) = (words.next()?, words.next()?, words.next()?);
+    let seconds: u64 = match unit.to_ascii_lowercase().trim_end_matches('s') {
+        "week" => 7 * 24 * 3_600,
+        "day" => 24 * 3_600,
+        "hour" => 3_600,
+        "minute" => 60,
+        "second" => 1,
+        _ => return None,
+    };
+    let seconds = number.parse::<u64>().ok()?.checked_mul(seconds)?;
+    let known = interval.eq_ignore_ascii_case("interval") && words.next().is_none();
+    (known && seconds <= 100 * 365 * 24 * 3_600).then(|| Duration::from_secs(seconds))
+}
+
 fn milliseconds(time: SystemTime) -> i64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
@@ -163,6 +191,17 @@ fn milliseconds(time: SystemTime) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn intervals_are_read_as_other_engines_write_them() {
+        assert_eq!(interval("interval 1 week"), Some(REMOVED_FILE_RETENTION));
+        assert_eq!(interval("INTERVAL 30 HOURS"), Some(Duration::from_secs(30 * 3_600)));
+        for other in
+            ["", "7 days", "interval days", "interval -1 days", "interval 1 month", "interval 99999999 weeks"]
+        {
+            assert_eq!(interval(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_checkpoint_is_made_by_bytes_between_fifty_and_a_thousand_commits() {

@@ -17,7 +17,7 @@ use crate::log::{CommitError, delta_schema, protocol};
 use crate::schema::TableDefinition;
 
 /// Spills and probes: worthless after their process.
-const TEMPORARY_FOLDER: &str = "_longshore/tmp";
+pub(crate) const TEMPORARY_FOLDER: &str = "_longshore/tmp";
 
 pub(super) fn create(
     files: Arc<dyn FileSystem>,

@@ -2,7 +2,7 @@
 
 use super::{Table, TableError};
 use crate::durable::SyncSite;
-use crate::history::{self, HISTORY_FOLDER, HistoryError, HistoryRecord, RecordReference};
+use crate::history::{self, HISTORY_FOLDER, HistoryError, HistoryRecord, OpenHistory, RecordReference};
 use crate::log::claim::{Claim, check_label, claim_id, load_id};
 use crate::log::head::{Head, TxnNumber};
 
@@ -60,36 +60,39 @@ pub(super) fn newest_claim(head: &Head, label: &str) -> Result<Option<Claim>, Ta
 /// Version and record of the load of a label, if its rows are in the table.
 pub(super) fn loaded(head: &Head, label: &str) -> Result<Option<(u64, Box<HistoryRecord>)>, TableError> {
     let Some(txn) = head.txn(&load_id(label))? else { return Ok(None) };
-    let (version, reference) = commit_of(head, label, txn)?;
-    let record = history::read_record(head.log().files(), head.root(), &reference)?;
+    let (version, record) = commit_of(head, label, txn)?;
     Ok(Some((version, Box::new(record))))
 }
 
 /// The commit that loaded a label, and the record that it names.
-fn commit_of(head: &Head, label: &str, txn: TxnNumber) -> Result<(u64, RecordReference), TableError> {
+fn commit_of(head: &Head, label: &str, txn: TxnNumber) -> Result<(u64, HistoryRecord), TableError> {
+    let (files, root) = (head.log().files(), head.root());
     if let Some(version) = txn.set_in
         && let Some(reference) = record_named_in(head, label, txn.number, version)?
     {
-        return Ok((version, reference));
+        return Ok((version, history::record_of(files, root, &reference)?));
     }
-    // A checkpoint says that the label is loaded, not where. The record's name says whose it is, the record
-    // from which version on the commit stands that names it.
+    // A checkpoint says that the label is loaded, not where. The folded history does; what is not folded yet
+    // are the few commits around the newest checkpoint.
     let claim = Claim::from_number(label, txn.number);
-    let prefix = history::record_prefix(label, claim.run(), claim.attempt());
-    let folder = head.root().join(HISTORY_FOLDER);
-    let files = head.log().files();
-    let entries = files.list(&folder).map_err(|e| TableError::volume("list", &folder, e))?;
-    for entry in entries.iter().filter(|entry| entry.name.starts_with(&prefix)) {
-        let path = format!("{HISTORY_FOLDER}/{}", entry.name);
-        let Some(read_version) = history::read_version_of(files, head.root(), &path)? else { continue };
-        for version in read_version + 1..=head.version() {
-            match record_named_in(head, label, txn.number, version)? {
-                Some(reference) if reference.path == path => return Ok((version, reference)),
-                _ => {}
+    let mut folded_to = None;
+    loop {
+        let folded = OpenHistory::open(files, root)?;
+        if let Some(record) = folded.load_of(label, claim.run(), claim.attempt())? {
+            let entry = record.into_entry(root)?;
+            return Ok((entry.version, entry.record));
+        }
+        for version in folded.next..=head.version() {
+            if let Some(reference) = record_named_in(head, label, txn.number, version)? {
+                return Ok((version, history::record_of(files, root, &reference)?));
             }
         }
+        // Unless other processes fold meanwhile, it is not there.
+        if folded_to.replace(folded.next) == Some(folded.next) {
+            let path = root.join(HISTORY_FOLDER);
+            return Err(HistoryError::Untold { path, label: label.to_owned() }.into());
+        }
     }
-    Err(HistoryError::Missing { path: folder.join(format!("{prefix}*.json")) }.into())
 }
 
 /// The record that a version names, if it is the load of this label by this claim.

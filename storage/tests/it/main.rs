@@ -1,5 +1,6 @@
 //! Tests of the crate from outside, in one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod history;
 mod log;
 mod tablet;

@@ -1,25 +1,20 @@
 //! Reading a checkpoint by kinds: only the columns of one kind, only the row groups that hold it.
 
-use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
-use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
-use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
 
 use super::columns::{ADD, METADATA, PROTOCOL, REMOVE, TXN};
 use super::rows::Rows;
-use crate::durable::ReadFile;
 use crate::log::actions::{Add, Metadata, Protocol, Remove, Txn};
 use crate::log::error::TableError;
 use crate::log::folder::LogFolder;
+use crate::parquet_io::Ranged;
 
 /// Rows taken at once.
 const BATCH_ROWS: usize = 4_096;
@@ -70,6 +65,14 @@ pub(crate) fn read_txn(log: &LogFolder, version: u64, app_id: &str) -> Result<Op
     Ok(number)
 }
 
+/// Reads a checkpoint from end to end: every page is there and can be decoded.
+pub(crate) fn read_through(log: &LogFolder, version: u64) -> Result<(), TableError> {
+    read_base(log, version)?;
+    visit_txns(log, version, |_| Ok(()))?;
+    visit_adds(log, version, |_| Ok(()))?;
+    visit_removes(log, version, |_| Ok(()))
+}
+
 /// Gives every number, in batches.
 pub(crate) fn visit_txns(
     log: &LogFolder,
@@ -106,7 +109,7 @@ struct CheckpointReader {
 impl CheckpointReader {
     fn open(log: &LogFolder, version: u64) -> Result<Self, TableError> {
         let path = log.checkpoint_path(version);
-        let file = Ranged::open(log, &path)?;
+        let file = Ranged::open(log.files(), &path)?;
         Ok(Self { file, path })
     }
 
@@ -199,56 +202,4 @@ fn bounds_hold(group: &RowGroupMetaData, leaf: &str, value: &[u8]) -> bool {
 
 fn statistics<'a>(group: &'a RowGroupMetaData, leaf: &str) -> Option<&'a Statistics> {
     group.columns().iter().find(|column| column.column_path().string() == leaf)?.statistics()
-}
-
-/// A file of the volume as the Parquet reader wants it.
-#[derive(Clone)]
-pub(super) struct Ranged {
-    file: Arc<dyn ReadFile>,
-    length: u64,
-}
-
-impl Ranged {
-    pub(super) fn open(log: &LogFolder, path: &std::path::Path) -> Result<Self, TableError> {
-        let failed = |e| TableError::volume("open", path, e);
-        let file: Arc<dyn ReadFile> = Arc::from(log.files().open(path).map_err(failed)?);
-        let length = file.len().map_err(failed)?;
-        Ok(Self { file, length })
-    }
-}
-
-impl Length for Ranged {
-    fn len(&self) -> u64 {
-        self.length
-    }
-}
-
-impl ChunkReader for Ranged {
-    type T = BufReader<RangedRead>;
-
-    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        Ok(BufReader::new(RangedRead { file: self.clone(), offset: start }))
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        let mut buffer = vec![0; length];
-        self.file.read_exact_at(&mut buffer, start).map_err(ParquetError::from)?;
-        Ok(buffer.into())
-    }
-}
-
-/// Reads on from an offset.
-pub(super) struct RangedRead {
-    file: Ranged,
-    offset: u64,
-}
-
-impl Read for RangedRead {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.file.length.saturating_sub(self.offset);
-        let count = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
-        self.file.file.read_exact_at(&mut buffer[..count], self.offset)?;
-        self.offset += count as u64;
-        Ok(count)
-    }
 }

@@ -1,6 +1,5 @@
 //! Writing a checkpoint, a batch at a time: it is a stream, not a table in memory.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,11 +10,11 @@ use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::properties::WriterProperties;
 
 use super::columns::{self, ADD, METADATA, PROTOCOL, REMOVE, SCHEMA, TXN};
-use super::read::Ranged;
-use crate::durable::{SyncSite, WriteFile};
+use crate::durable::SyncSite;
 use crate::log::actions::{Add, Metadata, Protocol, Remove, Txn};
 use crate::log::error::TableError;
 use crate::log::folder::LogFolder;
+use crate::parquet_io::{CountedFile, Ranged, unwrap_io};
 
 /// Rows of a row group; with statistics of half a kilobyte a file this is what is in memory at a time.
 const GROUP_ROWS: usize = 16_384;
@@ -25,7 +24,7 @@ const BATCH_ROWS: usize = 1_024;
 
 /// A checkpoint that is being written to a temporary file.
 pub(crate) struct CheckpointWriter {
-    writer: ArrowWriter<File>,
+    writer: ArrowWriter<CountedFile>,
     path: PathBuf,
     txns: Vec<Txn>,
     adds: Vec<Add>,
@@ -52,15 +51,14 @@ impl CheckpointWriter {
         protocol: &Protocol,
         metadata: &Metadata,
     ) -> Result<Self, TableError> {
-        let file = log.files().create(path).map_err(|e| TableError::volume("create", path, e))?;
+        let file = CountedFile::create(log.files(), path)?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_max_row_group_row_count(Some(GROUP_ROWS))
             .set_coerce_types(true)
             .build();
         let writer =
-            ArrowWriter::try_new(File { inner: file, bytes: 0 }, Arc::clone(&SCHEMA), Some(properties))
-                .map_err(|e| failed(path, e))?;
+            ArrowWriter::try_new(file, Arc::clone(&SCHEMA), Some(properties)).map_err(|e| failed(path, e))?;
         let mut checkpoint = Self {
             writer,
             path: path.to_owned(),
@@ -104,10 +102,8 @@ impl CheckpointWriter {
     pub(crate) fn finish(mut self) -> Result<Written, TableError> {
         self.end_kind()?;
         let mut file = self.writer.into_inner().map_err(|e| failed(&self.path, e))?;
-        file.inner
-            .sync(SyncSite::CheckpointContents)
-            .map_err(|e| TableError::volume("fsync", &self.path, e))?;
-        Ok(Written { rows: self.rows, files: self.files, bytes: file.bytes })
+        file.sync(SyncSite::CheckpointContents).map_err(|e| TableError::volume("fsync", &self.path, e))?;
+        Ok(Written { rows: self.rows, files: self.files, bytes: file.bytes() })
     }
 
     fn flush_txns(&mut self) -> Result<(), TableError> {
@@ -138,36 +134,14 @@ impl CheckpointWriter {
 
 /// Opens a checkpoint anew and counts its actions, as its footer says.
 pub(crate) fn count_rows(log: &LogFolder, path: &Path) -> Result<u64, TableError> {
-    let file = Ranged::open(log, path)?;
+    let file = Ranged::open(log.files(), path)?;
     let metadata = ParquetMetaDataReader::new().parse_and_finish(&file).map_err(|e| failed(path, e))?;
     Ok(metadata.row_groups().iter().map(|group| group.num_rows().cast_unsigned()).sum())
 }
 
 fn failed(path: &Path, error: ParquetError) -> TableError {
-    // An error of the volume comes through the Parquet writer in its wrapping.
-    match error {
-        ParquetError::External(inner) => match inner.downcast::<io::Error>() {
-            Ok(error) => TableError::volume("write", path, *error),
-            Err(other) => TableError::damaged(path, other.to_string()),
-        },
-        other => TableError::damaged(path, other.to_string()),
-    }
-}
-
-/// A file that counts its bytes.
-struct File {
-    inner: Box<dyn WriteFile>,
-    bytes: u64,
-}
-
-impl Write for File {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(bytes)?;
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
+    match unwrap_io(error) {
+        Ok(error) => TableError::volume("write", path, error),
+        Err(what) => TableError::damaged(path, what),
     }
 }

@@ -20,6 +20,8 @@ struct Script {
     calls: Vec<String>,
     /// The number of a call, from 0, and what happens there.
     at: Option<(usize, Fault)>,
+    /// The number of a call, from 0: neither it nor any that follows is done, the process is dead.
+    dead_from: Option<usize>,
     /// The first call whose text begins so, and what happens there.
     first: Option<(String, Fault)>,
     /// What happens just before the first call whose text begins so: the process was paused there.
@@ -47,6 +49,11 @@ impl Faulty {
     /// Forgets the calls so far; the `n`-th from here, from 0, meets the fault.
     pub fn fail_at(&self, n: usize, fault: Fault) {
         *self.script() = Script { at: Some((n, fault)), ..Script::default() };
+    }
+
+    /// Forgets the calls so far; the process dies at the `n`-th from here, from 0.
+    pub fn die_at(&self, n: usize) {
+        *self.script() = Script { dead_from: Some(n), ..Script::default() };
     }
 
     /// Forgets the calls so far; the first that begins so meets the fault.
@@ -81,6 +88,9 @@ impl Faulty {
             script.calls.push(text);
             match script.at {
                 Some((at, fault)) if at == number => Some(fault),
+                _ if script.dead_from.is_some_and(|from| number >= from) => {
+                    Some(Fault::Fails(io::ErrorKind::Other))
+                }
                 _ if hit => script.first.take().map(|(_, fault)| fault),
                 _ => None,
             }

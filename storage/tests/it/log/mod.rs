@@ -3,10 +3,10 @@
 mod checkpoints;
 mod claims;
 mod faults;
-mod faulty;
+pub mod faulty;
 mod folders;
 mod model;
 mod opening;
 mod partitions;
 mod races;
-mod support;
+pub mod support;

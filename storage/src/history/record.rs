@@ -1,10 +1,7 @@
-//! History: one record for each load that ended, durable before the commit that names it (design §10).
-//!
-//! A record counts only when a commit names its path and digest: one that lies there without is what a
-//! process left that died before its commit.
+//! The record of one load that ended, as it lies in a file of its own until it is folded.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -12,8 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::durable::{FileSystem, PutSites, SyncSite, VolumeError, put_new, read_all, unique_name};
 use crate::load::label_hash;
 
-/// Folder of the records, below the table's.
-pub(crate) const HISTORY_FOLDER: &str = "_longshore/history";
+use super::{HISTORY_FOLDER, HistoryError};
 
 /// The newest version of a record's document.
 const RECORD_VERSION: u32 = 1;
@@ -185,43 +181,6 @@ pub struct RecordReference {
     pub sha256: String,
 }
 
-/// A history record that cannot be written or read.
-#[derive(Debug, thiserror::Error)]
-pub enum HistoryError {
-    /// The volume said no.
-    #[error(transparent)]
-    Volume(#[from] VolumeError),
-    /// The log names a record that is not there, or that no commit names.
-    #[error("the history record {} is missing", path.display())]
-    Missing {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Not what the commit named.
-    #[error("the history record {} is damaged: {what}", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
-}
-
-impl HistoryError {
-    /// CamelCase, stable.
-    pub fn category(&self) -> &'static str {
-        match self {
-            Self::Volume(error) => error.category(),
-            Self::Missing { .. } | Self::Damaged { .. } => "DamagedHistory",
-        }
-    }
-}
-
-/// First part of the names of the records of one claim.
-pub(crate) fn record_prefix(label: &str, run: u32, attempt: u32) -> String {
-    format!("{}-{run}-{attempt}-", label_hash(label))
-}
-
 /// Writes a record, durable with its name; gives what the commit must say.
 pub(crate) fn write_record(
     files: &dyn FileSystem,
@@ -229,7 +188,8 @@ pub(crate) fn write_record(
     record: &HistoryRecord,
 ) -> Result<RecordReference, HistoryError> {
     let folder = root.join(HISTORY_FOLDER);
-    let name = format!("{}{}.json", record_prefix(&record.label, record.run, record.attempt), unique_name());
+    let name =
+        format!("{}-{}-{}-{}.json", label_hash(&record.label), record.run, record.attempt, unique_name());
     let path = folder.join(&name);
     let bytes = serde_json::to_vec(record)
         .map_err(|e| HistoryError::Damaged { path: path.clone(), what: e.to_string() })?;
@@ -244,12 +204,12 @@ pub(crate) fn write_record(
     Ok(RecordReference { path: format!("{HISTORY_FOLDER}/{name}"), sha256: digest(&bytes) })
 }
 
-/// Reads the record that a commit names, and compares its digest.
-pub(crate) fn read_record(
+/// Reads the bytes of the record that a commit names, and compares their digest.
+pub(crate) fn read_document(
     files: &dyn FileSystem,
     root: &Path,
     reference: &RecordReference,
-) -> Result<HistoryRecord, HistoryError> {
+) -> Result<Vec<u8>, HistoryError> {
     let path = root.join(&reference.path);
     let bytes = match read_all(files, &path) {
         Ok(bytes) => bytes,
@@ -259,30 +219,17 @@ pub(crate) fn read_record(
     if digest(&bytes) != reference.sha256 {
         return Err(HistoryError::Damaged { path, what: "its digest is not the one in the log".to_owned() });
     }
-    serde_json::from_slice(&bytes).map_err(|e| HistoryError::Damaged { path, what: e.to_string() })
+    Ok(bytes)
 }
 
-/// The version at which a record was written, as the record says, without its digest; `None`: it is gone or
-/// cannot be read, so no commit can name it.
-pub(crate) fn read_version_of(
-    files: &dyn FileSystem,
-    root: &Path,
-    path: &str,
-) -> Result<Option<u64>, HistoryError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct ReadVersion {
-        read_version: u64,
-    }
-    let path = root.join(path);
-    match read_all(files, &path) {
-        Ok(bytes) => Ok(serde_json::from_slice::<ReadVersion>(&bytes).ok().map(|read| read.read_version)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(VolumeError::new("read", &path, error).into()),
-    }
+/// Understands the bytes of a record; `path` is where they come from.
+pub(crate) fn parse_document(bytes: &[u8], path: &Path) -> Result<HistoryRecord, HistoryError> {
+    serde_json::from_slice(bytes)
+        .map_err(|e| HistoryError::Damaged { path: path.to_owned(), what: e.to_string() })
 }
 
-fn digest(bytes: &[u8]) -> String {
+/// SHA-256, hex.
+pub(crate) fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
@@ -291,22 +238,26 @@ mod tests {
     use super::*;
     use crate::durable::Posix;
 
+    fn read_back(root: &Path, reference: &RecordReference) -> Result<HistoryRecord, HistoryError> {
+        parse_document(&read_document(&Posix, root, reference)?, &root.join(&reference.path))
+    }
+
     #[test]
     fn a_record_reads_back_and_a_changed_one_is_refused() {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(root.path().join(HISTORY_FOLDER)).unwrap();
         let record = HistoryRecord::new("l", 1, 2, HistoryOutcome::Loaded);
         let reference = write_record(&Posix, root.path(), &record).unwrap();
-        assert_eq!(read_record(&Posix, root.path(), &reference).unwrap(), record);
+        assert_eq!(read_back(root.path(), &reference).unwrap(), record);
 
         let path = root.path().join(&reference.path);
         let text = std::fs::read_to_string(&path).unwrap().replace("\"attempt\":2", "\"attempt\":3");
         std::fs::write(&path, text).unwrap();
-        let changed = read_record(&Posix, root.path(), &reference).unwrap_err();
+        let changed = read_back(root.path(), &reference).unwrap_err();
         assert_eq!(changed.category(), "DamagedHistory");
 
         std::fs::remove_file(&path).unwrap();
-        let missing = read_record(&Posix, root.path(), &reference).unwrap_err();
+        let missing = read_back(root.path(), &reference).unwrap_err();
         assert!(matches!(missing, HistoryError::Missing { .. }));
     }
 }
