@@ -178,9 +178,7 @@ impl Scan {
 
     fn reader(&self, path: &Path) -> Result<ParquetRecordBatchReader, ScanError> {
         let of_volume = |source| ScanError::VolumeError { path: path.to_path_buf(), source };
-        let file = self.files.open(path).map_err(of_volume)?;
-        let length = file.len().map_err(of_volume)?;
-        let input = Positioned { file: Arc::from(file), length };
+        let input = Positioned::open(self.files.as_ref(), path).map_err(of_volume)?;
         let options = ArrowReaderOptions::new();
         let metadata = ArrowReaderMetadata::load(&input, options).map_err(|source| damaged(path, source))?;
         let groups = self.predicate.as_ref().map(|predicate| {
@@ -204,16 +202,7 @@ impl Scan {
 
     /// The rows of a file's batch that the predicate leaves, in the columns asked for.
     fn select(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-        let column = |index: usize| -> Result<ArrayRef, ArrowError> {
-            let column = &self.schema.columns()[index];
-            let due = self.schema.arrow().field(index).data_type();
-            let fields = batch.schema_ref().fields();
-            match fields.iter().position(|field| field.name().eq_ignore_ascii_case(&column.name)) {
-                Some(at) if batch.column(at).data_type() == due => Ok(Arc::clone(batch.column(at))),
-                Some(at) => cast(batch.column(at), due),
-                None => Ok(new_null_array(due, batch.num_rows())),
-            }
-        };
+        let column = |index: usize| table_column(&self.schema, index, batch);
         let arrays = self.projection.iter().map(|&index| column(index)).collect::<Result<Vec<_>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let rows = RecordBatch::try_new_with_options(Arc::clone(&self.output), arrays, &options)?;
@@ -237,6 +226,22 @@ impl Iterator for Scan {
     }
 }
 
+/// A column of the table out of a file's batch, by its name; NULL if the file lacks it.
+pub(crate) fn table_column(
+    schema: &TableSchema,
+    index: usize,
+    batch: &RecordBatch,
+) -> Result<ArrayRef, ArrowError> {
+    let column = &schema.columns()[index];
+    let due = schema.arrow().field(index).data_type();
+    let fields = batch.schema_ref().fields();
+    match fields.iter().position(|field| field.name().eq_ignore_ascii_case(&column.name)) {
+        Some(at) if batch.column(at).data_type() == due => Ok(Arc::clone(batch.column(at))),
+        Some(at) => cast(batch.column(at), due),
+        None => Ok(new_null_array(due, batch.num_rows())),
+    }
+}
+
 fn damaged(path: &Path, source: ParquetError) -> ScanError {
     ScanError::DamagedSegment { path: path.to_path_buf(), source }
 }
@@ -245,9 +250,18 @@ fn damaged(path: &Path, source: ParquetError) -> ScanError {
 const HEADER_BYTES: usize = 1 << 10;
 
 /// A file as the Parquet reader wants it.
-struct Positioned {
+pub(crate) struct Positioned {
     file: Arc<dyn ReadFile>,
     length: u64,
+}
+
+impl Positioned {
+    /// Opens a file.
+    pub(crate) fn open(files: &dyn FileSystem, path: &Path) -> io::Result<Self> {
+        let file = files.open(path)?;
+        let length = file.len()?;
+        Ok(Self { file: Arc::from(file), length })
+    }
 }
 
 impl Length for Positioned {
@@ -272,7 +286,7 @@ impl ChunkReader for Positioned {
 }
 
 /// What follows an offset of a file.
-struct Following {
+pub(crate) struct Following {
     file: Arc<dyn ReadFile>,
     at: u64,
     end: u64,

@@ -150,7 +150,7 @@ impl Table {
         Ok(totals)
     }
 
-    fn visit_segments(&self, mut visit: impl FnMut(Segment)) -> Result<(), TableError> {
+    pub(crate) fn visit_segments(&self, mut visit: impl FnMut(Segment)) -> Result<(), TableError> {
         let touched = self.head.touched()?;
         self.head.visit_files(&touched, |add| {
             visit(segment_of(add));

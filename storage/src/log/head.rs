@@ -92,6 +92,8 @@ pub(crate) struct Head {
     listed_at: u64,
     /// First version that is not known to be durable.
     durable_below: Cell<u64>,
+    /// Whether the commit that is being put came into doubt: only then it may stand although others won.
+    in_doubt: bool,
     /// Numbers that were looked up in the checkpoint.
     looked_up: RefCell<HashMap<String, Option<i64>>>,
 }
@@ -108,6 +110,7 @@ impl Head {
             state,
             schema,
             durable_below: Cell::new(0),
+            in_doubt: false,
             looked_up: RefCell::default(),
         })
     }
@@ -140,6 +143,11 @@ impl Head {
 
     pub(crate) fn checkpoint(&self) -> Option<CheckpointFile> {
         self.state.checkpoint
+    }
+
+    /// Whether an earlier try of the commit that is being decided on came into doubt.
+    pub(crate) fn in_doubt(&self) -> bool {
+        self.in_doubt
     }
 
     /// Bytes of the commits since the checkpoint.
@@ -218,6 +226,7 @@ impl Head {
         &mut self,
         mut decide: impl FnMut(&Self) -> Result<Decision<T>, E>,
     ) -> Result<Ended<T>, E> {
+        self.in_doubt = false;
         loop {
             let commit = match decide(self)? {
                 Decision::Commit(commit) => commit,
@@ -237,7 +246,10 @@ impl Head {
                 }
                 Put::Taken => self.refresh().map_err(CommitError::from)?,
                 // The state decides, if it can be read.
-                Put::InDoubt => self.reopen().map_err(|error| self.log.unknown(version, &error))?,
+                Put::InDoubt => {
+                    self.in_doubt = true;
+                    self.reopen().map_err(|error| self.log.unknown(version, &error))?;
+                }
             }
         }
     }

@@ -131,6 +131,10 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn decide(&mut self, head: &Head) -> Result<Decision<CompactionOutcome>, CommitError> {
+        if !head.in_doubt() {
+            // A try that lost a race is known not to stand.
+            self.tried = None;
+        }
         let stands = head.txn(COMMIT_ID)?.map_or(0, |txn| txn.number);
         if let Some(version) = self.tried.filter(|_| stands == self.number) {
             head.make_durable(SyncSite::AnswerNames)?;

@@ -79,10 +79,17 @@ struct Source<'a, E> {
 }
 
 /// The blocks of a tablet in a spill.
-struct SpillBlocks<'a> {
+pub(crate) struct SpillBlocks<'a> {
     reader: &'a SpillReader,
     places: VecDeque<&'a BlockPlace>,
     schema: SchemaRef,
+}
+
+impl<'a> SpillBlocks<'a> {
+    /// The blocks of a tablet, in columns of `schema`: dictionaries become plain where it says so.
+    pub(crate) fn new(reader: &'a SpillReader, tablet: impl Into<Tablet>, schema: SchemaRef) -> Self {
+        Self { reader, places: reader.blocks(tablet).iter().collect(), schema }
+    }
 }
 
 impl<E: From<TabletError>> Blocks<E> for SpillBlocks<'_> {
@@ -164,8 +171,7 @@ impl<'a> Merger<'a> {
         emit: impl FnMut(&RecordBatch) -> Result<(), TabletError>,
     ) -> Result<(), TabletError> {
         let of_reader = |reader: &'a SpillReader| -> Box<dyn Blocks<TabletError> + 'a> {
-            let places = reader.blocks(tablet).iter().collect();
-            Box::new(SpillBlocks { reader, places, schema: Arc::clone(&self.schema) })
+            Box::new(SpillBlocks::new(reader, tablet, Arc::clone(&self.schema)))
         };
         self.merge_runs(self.readers.iter().map(of_reader).collect(), emit)
     }

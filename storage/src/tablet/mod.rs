@@ -27,11 +27,19 @@ mod tablets;
 mod text;
 mod writer;
 
+pub(crate) use column::Column as BufferColumn;
+pub(crate) use encode::{EncodingPlan, SAMPLE_ROWS};
 pub use error::TabletError;
+pub(crate) use key::{KeyPlan, KeyRange};
+pub(crate) use merge::{Blocks, Merger, SpillBlocks};
 pub use metrics::WriterMetrics;
 pub use names::SegmentName;
+pub(crate) use names::{SegmentNames, SegmentOwner};
 pub use partitions::KnownPartitions;
 pub use route::can_hash;
+pub(crate) use segment::{Segments, TabletOutput};
+pub(crate) use spill::{Spill, SpillReader, SpillWriter};
+pub(crate) use tablets::Tablet;
 pub use writer::TabletWriter;
 
 /// Who writes: makes the names of segments and spills unique among all processes and attempts.

@@ -95,7 +95,6 @@ pub(crate) enum SegmentOwner {
     /// A task of a load.
     Load { label_hash: String, run: u32, attempt: u32, task: u32 },
     /// A compaction under an epoch.
-    #[cfg_attr(not(test), allow(dead_code))]
     Compaction { epoch: u64 },
 }
 

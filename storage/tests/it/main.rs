@@ -1,6 +1,7 @@
 //! Tests of the crate from outside, in one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod compact;
 mod history;
 mod log;
 mod tablet;

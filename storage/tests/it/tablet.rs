@@ -4,7 +4,7 @@ mod faults;
 mod model;
 mod partitions;
 mod pruning;
-mod rows;
+pub mod rows;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use longshore_storage::types::{DataType, StructField};
 use super::*;
 
 /// All types, with NULLs; `rows` rows.
-fn every_type(rows: usize) -> (Arc<TableSchema>, RecordBatch) {
+pub fn every_type(rows: usize) -> (Arc<TableSchema>, RecordBatch) {
     let list = DataType::Array(Box::new(DataType::Int));
     let map = DataType::Map(Box::new(DataType::String), Box::new(DataType::Double));
     let record = DataType::Struct(vec![

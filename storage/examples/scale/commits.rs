@@ -1,0 +1,42 @@
+//! Ten thousand loads one after the other: the last cost what the tenth cost.
+
+use std::path::Path;
+
+use crate::Scale;
+use crate::figures::{Figures, Outcome, median, timed};
+use crate::log::{append, create};
+
+/// Loads around the tenth, and as many at the end.
+const FIRST: std::ops::Range<usize> = 5..16;
+const LAST: usize = 101;
+
+/// Loads with their checkpoints.
+pub fn measure(scale: &Scale, folder: &Path, figures: &mut Figures) -> Outcome<()> {
+    let mut table = create(&folder.join("table"))?;
+    let mut times = Vec::with_capacity(scale.commits);
+    let mut checkpoints = Vec::new();
+    for number in 0..scale.commits {
+        times.push(timed(|| append(&mut table, &format!("load_{number:08}"), number))?.0);
+        let (time, made) = timed(|| Ok(table.checkpoint_if_due()?))?;
+        if made.is_some() {
+            checkpoints.push((number, time));
+        }
+    }
+    let last = median(&times[times.len().saturating_sub(LAST)..]);
+    let tenth = median(&times[FIRST.start.min(times.len())..FIRST.end.min(times.len())]);
+    println!("  {} loads, a claim and a commit each", scale.commits);
+    figures.plain("the tenth", tenth, "ms");
+    figures.plain("the last", last, "ms");
+    figures.bounded("the last against the tenth", last / tenth, 1.2, "x");
+    figures.plain("checkpoints made", checkpoints.len() as f64, "");
+    let second_half = checkpoints.iter().filter(|(number, _)| *number >= scale.commits / 2);
+    let spent: f64 = second_half.map(|(_, time)| time).sum();
+    figures.plain(
+        "checkpoints, for each load of the second half",
+        spent / (scale.commits as f64 / 2.0),
+        "ms",
+    );
+    let (opening, _) = timed(|| Ok(table.refresh()?))?;
+    figures.plain("refresh", opening, "ms");
+    Ok(())
+}

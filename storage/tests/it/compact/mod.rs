@@ -1,0 +1,6 @@
+//! Compaction: fewer segments, the same rows, whatever happens beside it.
+
+mod beside_others;
+mod faults;
+mod rows;
+mod support;
