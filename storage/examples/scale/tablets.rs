@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use longshore_storage::durable::Posix;
 use longshore_storage::schema::{
-    Column, Compression, Distribution, PartitionBy, PartitionTerm, TableDefinition, TableSchema,
+    Column, Compression, DateUnit, Distribution, PartitionBy, PartitionTerm, TableDefinition, TableSchema,
 };
 use longshore_storage::tablet::{TabletWriter, TaskIdentity, WriterMetrics, WriterOptions};
 use longshore_storage::types::DataType;
