@@ -96,6 +96,9 @@ pub struct Actor {
     /// The commit that it has linked at `version`.
     pub id: Option<u8>,
 
+    /// A compaction that it has tried to put.
+    pub tried: bool,
+
     pub claim: u8,
     pub late: bool,
     /// Columns that it writes.
@@ -129,6 +132,7 @@ impl Actor {
             then: Step::Done,
             version: 0,
             id: None,
+            tried: false,
             claim: 0,
             late: false,
             columns: Columns::default(),

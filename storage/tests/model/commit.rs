@@ -83,6 +83,8 @@ pub struct Snapshot {
     pub confirmed: u16,
     /// Newest maintenance epoch.
     pub maintenance: u8,
+    /// The epoch of the newest compaction: its own number.
+    pub compacted: u8,
     pub files: FileSet,
     pub columns: Columns,
     /// The commits that it is made of.
@@ -124,7 +126,10 @@ impl Snapshot {
                 self.files |= adds;
                 self.bring(brings);
             }
-            Content::Compaction { adds, removes, .. } => self.files = self.files & !removes | adds,
+            Content::Compaction { adds, removes, epoch } => {
+                self.files = self.files & !removes | adds;
+                self.compacted = epoch;
+            }
             Content::Maintenance { epoch } => self.maintenance = epoch,
             Content::Schema { wants, columns } => {
                 self.columns = columns;

@@ -59,6 +59,7 @@ rules! {
     AppendFitsSchema = "append-fits-schema", "rows are committed only if they fit the columns at that version, else planned again";
     SchemaAgain = "schema-again", "a schema change is computed on the columns of the version it goes on";
     SameNameSameType = "same-name-same-type", "a column that stands with another type makes the change fail";
+    NewerNumberTellsNothing = "newer-number-tells-nothing", "a compaction that came into doubt under a newer one's number deletes nothing";
     // Vacuum.
     VacuumAsksOwner = "vacuum-asks-owner", "the log says whether the owner of a file is over";
     VacuumSparesNamed = "vacuum-spares-named", "vacuum spares what the version names";

@@ -3,7 +3,7 @@
 use crate::actor::{Actor, Role};
 use crate::columns::Kind;
 use crate::commit::Mode;
-use crate::rows::{EVERYTHING, FIRST_PARTITION};
+use crate::rows::{EVERYTHING, FIRST_PARTITION, SECOND_PARTITION};
 use crate::rules::Rules;
 use crate::world::{Chances, Steps, World};
 
@@ -150,6 +150,13 @@ scenarios! {
     "clean-cleaners-unordered": World::new(&[others(5), checkpointer(), checkpointer()]).chances(cut_any());
     "clean-reader": World::new(&[loader(), role(Role::Reader), others(3), checkpointer()]);
     "clean-pipe": World::new(&[pipe(2), others(2), checkpointer()]).objects(1).chances(arriving(2));
+    "clean-compact": World::with_seeds(&[compactor(), others(2), checkpointer()]);
+    "clean-compact-two": World::with_seeds(&[compactor(), compactor(), vacuum(), others(2), checkpointer()])
+        .chances(lost_reply());
+    "clean-compact-apart": World::seeded(
+        &[1 << 5, 1 << 6, 1 << 3, 1 << 7],
+        &[compactor().source(FIRST_PARTITION), compactor().source(SECOND_PARTITION), checkpointer()],
+    );
     "clean-batch": World::new(&[pipe(3), others(3), checkpointer()])
         .objects(1).chances(Chances { lost_replies: 1, ..arriving(2) });
     "sleeping-load": after(

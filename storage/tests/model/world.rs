@@ -184,6 +184,13 @@ impl World {
         files.len() as u8 - 1
     }
 
+    /// Deletes the files of a set.
+    pub fn delete(&mut self, set: FileSet) {
+        for (number, file) in (0_u8..).zip(Rc::make_mut(&mut self.files)) {
+            file.exists &= set >> number & 1 == 0;
+        }
+    }
+
     pub fn file(&self, number: u8) -> &DataFile {
         &self.files[number as usize]
     }

@@ -11,10 +11,14 @@ impl Turn<'_> {
     pub fn link(&mut self, content: Content) {
         let snapshot = self.me().snapshot;
         let version = snapshot.version + 1;
+        let tried = matches!(content, Content::Compaction { .. });
         if self.world.log.id_at(version).is_some() && self.obeys(Rule::LinkIsExclusive) {
             self.can(
                 |_, _| format!("link of {version} ({content:?}): EEXIST"),
-                |_, me| (me.version, me.content, me.id, me.step) = (version, content, None, Step::WhoHasIt),
+                |_, me| {
+                    (me.version, me.content, me.id) = (version, content, None);
+                    (me.tried, me.step) = (tried, Step::WhoHasIt);
+                },
             );
             return;
         }
@@ -24,7 +28,7 @@ impl Turn<'_> {
                 world.log.sync();
             }
             let id = world.log.link(version, content);
-            (me.version, me.content, me.id) = (version, content, Some(id));
+            (me.version, me.content, me.id, me.tried) = (version, content, Some(id), tried);
         };
         if self.world.chances.lost_replies > 0 {
             self.can(
@@ -135,7 +139,7 @@ fn acknowledge(world: &mut World, me: &mut Actor) {
     }
     match me.content {
         Content::Claim { number, .. } => me.claim = number,
-        Content::Epoch { epoch } => me.epoch = epoch,
+        Content::Epoch { epoch } | Content::Maintenance { epoch } => me.epoch = epoch,
         _ => {}
     }
     me.step = me.then;

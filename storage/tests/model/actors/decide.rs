@@ -4,7 +4,7 @@
 use super::{Turn, start};
 use crate::actor::{Role, Step};
 use crate::columns::{self, Columns, Kind, NewColumn};
-use crate::commit::{Content, Mode, Snapshot, claim};
+use crate::commit::{Content, FileSet, Mode, Snapshot, claim};
 use crate::rules::Rule;
 
 /// A decision.
@@ -17,6 +17,8 @@ enum Decision {
     Answer { step: Step, words: &'static str },
     /// The load fails for good.
     Fail { words: &'static str },
+    /// A compaction is worth nothing: what it wrote goes at once.
+    Drop { words: &'static str },
 }
 
 const LOADED: Decision = Decision::Stop { step: Step::SayLoadedByLog, words: "finds the label loaded" };
@@ -59,6 +61,7 @@ impl Turn<'_> {
                 );
             }
             Decision::Fail { words } => self.fail_for_good(words),
+            Decision::Drop { words } => self.drop_outputs(words),
         }
     }
 
@@ -155,22 +158,44 @@ impl Turn<'_> {
         Decision::Put(self.me().content)
     }
 
-    fn decide_compaction(&self, adds: u32, removes: u32, epoch: u8) -> Decision {
+    fn decide_compaction(&self, adds: FileSet, removes: FileSet, epoch: u8) -> Decision {
         let me = self.me();
         let snapshot = &me.snapshot;
-        if snapshot.files & adds != 0 && self.obeys(Rule::OwnNumberDecides) {
-            return stop(Step::Done, "finds its own compaction");
+        if snapshot.compacted == epoch && self.obeys(Rule::OwnNumberDecides) {
+            return answer(Step::Done, "finds its own compaction");
         }
-        if snapshot.files & removes != removes && self.obeys(Rule::CompactionInputs) {
-            return stop(Step::Done, "finds an input gone: drops the work");
+        let words = if snapshot.files & removes != removes && self.obeys(Rule::CompactionInputs) {
+            "finds an input gone: drops the work"
+        } else if snapshot.maintenance != epoch && self.obeys(Rule::MaintenanceEpoch) {
+            "finds a newer maintenance epoch: drops the work"
+        } else if snapshot.columns != me.columns && self.obeys(Rule::CompactionSameSchema) {
+            "finds other columns: drops the work"
+        } else {
+            return Decision::Put(me.content);
+        };
+        // A newer compaction has the number: it tells nothing of a commit of this one that came into doubt.
+        if me.tried && snapshot.compacted > epoch && self.obeys(Rule::NewerNumberTellsNothing) {
+            let words =
+                if snapshot.files & adds == 0 { "cannot tell: leaves its files" } else { "finds its files" };
+            return answer(Step::Done, words);
         }
-        if snapshot.maintenance != epoch && self.obeys(Rule::MaintenanceEpoch) {
-            return stop(Step::Done, "finds a newer maintenance epoch: drops the work");
-        }
-        if snapshot.columns != me.columns && self.obeys(Rule::CompactionSameSchema) {
-            return stop(Step::Done, "finds other columns: drops the work");
-        }
-        Decision::Put(me.content)
+        Decision::Drop { words }
+    }
+
+    fn drop_outputs(&mut self, words: &'static str) {
+        let sync = self.obeys(Rule::SyncBeforeAnswer);
+        self.can(
+            |_, _| words.to_owned(),
+            |world, me| {
+                if sync {
+                    world.log.sync();
+                }
+                if let Content::Compaction { adds, .. } = me.content {
+                    world.delete(adds);
+                }
+                me.step = Step::Done;
+            },
+        );
     }
 
     fn decide_schema(&self, wants: NewColumn, columns: Columns) -> Decision {

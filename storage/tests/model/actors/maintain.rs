@@ -1,7 +1,5 @@
 //! Compaction and vacuum.
 
-use std::rc::Rc;
-
 use super::Turn;
 use crate::actor::Step;
 use crate::commit::{Content, Snapshot, claim};
@@ -9,13 +7,12 @@ use crate::files::{DataFile, Owner};
 use crate::rules::Rule;
 
 impl Turn<'_> {
-    /// Merges the files of a tablet into one.
+    /// Merges the files of a tablet, chosen before its epoch was taken, into one.
     pub fn compact(&mut self) {
         self.can(
             |_, me| format!("merges files: {:?}", me.content),
             |world, me| {
-                let removes = world.files_within(me.snapshot.files, me.source);
-                let epoch = me.snapshot.maintenance;
+                let (removes, epoch) = (me.files, me.epoch);
                 let (rows, columns) = (world.rows_of(removes), me.snapshot.columns);
                 let adds = 1 << world.new_file(Owner::Compaction { epoch }, rows, columns, 0);
                 (me.content, me.columns) = (Content::Compaction { adds, removes, epoch }, columns);
@@ -44,7 +41,7 @@ impl Turn<'_> {
             if file.exists && self.may_delete(&snapshot, number, file) {
                 self.can(
                     |_, _| format!("deletes file {number} ({:?})", file.owner),
-                    |world, _| Rc::make_mut(&mut world.files)[number as usize].exists = false,
+                    |world, _| world.delete(1 << number),
                 );
             }
         }

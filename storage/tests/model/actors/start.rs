@@ -71,7 +71,10 @@ impl Turn<'_> {
                     }
                     Role::Vacuum => begin_vacuum(world, me, rules.obeys(Rule::MaintenanceEpoch)),
                     Role::Checkpointer => me.step = Step::LinkCheckpoint,
-                    Role::Compactor => me.step = Step::Compact,
+                    Role::Compactor => {
+                        me.files = world.files_within(snapshot.files, me.source);
+                        (me.content, me.then) = (Content::Maintenance { epoch: 0 }, Step::Compact);
+                    }
                     Role::Alterer => me.then = Step::Done,
                     Role::Other => {
                         me.budget -= 1;
