@@ -149,7 +149,8 @@ impl Change {
 }
 
 use Change::{
-    ClaimTaken, ColumnsAdded, EpochTaken, FilesAdded, FilesRemoved, LabelLoaded as LabelIsLoaded, RunPassed,
+    ClaimTaken, ColumnRetyped, ColumnsAdded, EpochTaken, FilesAdded, FilesRemoved,
+    LabelLoaded as LabelIsLoaded, RunPassed,
 };
 use Verdict::{Drop, Fail, Rebase, Recompute};
 
@@ -184,7 +185,7 @@ pub const MATRIX: [Row; Operation::ALL.len()] = [
     Row {
         operation: Operation::AddColumns,
         reads: &[Reads::Schema],
-        makes: &[ColumnsAdded],
+        makes: &[ColumnsAdded, ColumnRetyped],
         on: [Rebase, Rebase, Recompute, Fail, Recompute, Rebase, Rebase, Rebase, Rebase],
     },
     Row {

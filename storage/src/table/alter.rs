@@ -23,7 +23,7 @@ pub enum AlterOutcome {
         /// The version that has them.
         version: u64,
     },
-    /// All of them stood there, each with its type.
+    /// All of them stood there, each with its type; who added them is not known after a doubt.
     Unchanged {
         /// A version that has them.
         version: u64,

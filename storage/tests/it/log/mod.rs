@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod claims;
+mod conflicts;
 mod faults;
 pub mod faulty;
 mod folders;
