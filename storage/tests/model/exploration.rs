@@ -59,7 +59,7 @@ fn the_protocol_holds_in_every_state_within_the_bounds() {
         complete += usize::from(explored.complete);
     }
     println!(
-        "{} scenarios, {complete} of them completely: {states} states breadth first, {walked} by walks, {:.1} s",
+        "{} scenarios, {complete} of them completely: {states} states, {walked} by walks, {:.1} s",
         SCENARIOS.len(),
         begun.elapsed().as_secs_f32()
     );

@@ -28,15 +28,20 @@ rules! {
     SyncBeforeAcknowledge = "sync-before-acknowledge", "the folder is synced before a commit is acknowledged";
     SyncBeforeLink = "sync-before-link", "the folder is synced before a version is linked on top of others";
     CheckAfterLink = "check-after-link", "after link and sync the checkpoints are looked at";
-    DoubtAboveSecond = "doubt-above-second", "only a second newest checkpoint above the version makes it doubtful, and nothing is unlinked";
+    DoubtAboveSecond = "doubt-above-second",
+        "only a second newest checkpoint above the version makes it doubtful, and nothing is unlinked";
     OwnNumberDecides = "own-number-decides", "after a doubt the own number in the state means: committed";
-    ReopenOnNewer = "reopen-on-newer", "who reads forward lists afterwards; a checkpoint above the start: read again from it";
-    SyncBeforeAnswer = "sync-before-answer", "the folder is synced before an answer follows from what was read";
+    ReopenOnNewer = "reopen-on-newer",
+        "who reads forward lists afterwards; a checkpoint above the start: read again from it";
+    SyncBeforeAnswer = "sync-before-answer",
+        "the folder is synced before an answer follows from what was read";
     // Checkpoints and cleaning.
-    CleanBelowSecond = "clean-below-second", "names are cleaned below the second newest checkpoint, not the newest";
+    CleanBelowSecond = "clean-below-second",
+        "names are cleaned below the second newest checkpoint, not the newest";
     CleanOldestFirst = "clean-oldest-first", "names are cleaned oldest first";
     SyncCheckpoint = "sync-checkpoint", "a checkpoint is durable before names are cleaned";
-    SyncBeforeClean = "sync-before-clean", "the folder is synced after the look at the checkpoints, before a name is cleaned";
+    SyncBeforeClean = "sync-before-clean",
+        "the folder is synced after the look at the checkpoints, before a name is cleaned";
     SyncBeforeCheckpoint = "sync-before-checkpoint", "the folder is synced before a checkpoint is linked";
     DropLateCheckpoint = "drop-late-checkpoint", "who finds a newer checkpoint drops its own";
     // Loads.
@@ -50,29 +55,36 @@ rules! {
     AdoptSameRequest = "adopt-same-request", "a task is adopted only under the same request digest";
     AdoptWithinRun = "adopt-within-run", "a task is adopted only from an earlier attempt of the same run";
     AdoptSameFiles = "adopt-same-files", "a task is adopted only with the same frozen list of files";
-    AdoptSameSchema = "adopt-same-schema", "a task is adopted only if it was written for the columns of the new plan";
+    AdoptSameSchema = "adopt-same-schema",
+        "a task is adopted only if it was written for the columns of the new plan";
     // What a commit does to what stands.
     MergeAgain = "merge-again", "a keyed merge merges again if its tablet changed since it was read";
     RemovesAgain = "removes-again", "an overwrite computes what it removes at the version it goes on";
     CompactionInputs = "compaction-inputs", "a compaction is dropped if one of its inputs was removed";
     CompactionSameSchema = "compaction-same-schema", "a compaction is dropped if the columns changed";
-    AppendFitsSchema = "append-fits-schema", "rows are committed only if they fit the columns at that version, else planned again";
+    AppendFitsSchema = "append-fits-schema",
+        "rows are committed only if they fit the columns at that version, else planned again";
     SchemaAgain = "schema-again", "a schema change is computed on the columns of the version it goes on";
     SameNameSameType = "same-name-same-type", "a column that stands with another type makes the change fail";
-    NewerNumberTellsNothing = "newer-number-tells-nothing", "a compaction that came into doubt under a newer one's number deletes nothing";
+    NewerNumberTellsNothing = "newer-number-tells-nothing",
+        "a compaction that came into doubt under a newer one's number deletes nothing";
     // Vacuum.
     VacuumAsksOwner = "vacuum-asks-owner", "the log says whether the owner of a file is over";
     VacuumSparesNamed = "vacuum-spares-named", "vacuum spares what the version names";
-    VacuumByOutcome = "vacuum-by-outcome", "a newer attempt is not enough: the run is closed or passed, or the label loaded";
+    VacuumByOutcome = "vacuum-by-outcome",
+        "a newer attempt is not enough: the run is closed or passed, or the label loaded";
     SyncBeforeDelete = "sync-before-delete", "the folder is synced before vacuum deletes";
-    MaintenanceEpoch = "maintenance-epoch", "a compaction commits only under the maintenance epoch that vacuum raises";
+    MaintenanceEpoch = "maintenance-epoch",
+        "a compaction commits only under the maintenance epoch that vacuum raises";
     // Pipes.
     NewestEpoch = "newest-epoch", "a batch commits only under the newest epoch";
     NumberGoesUp = "number-goes-up", "the number of a batch is above the one in the log";
-    NumberAboveFiles = "number-above-files", "the next number is above every batch file, not above the log alone";
+    NumberAboveFiles = "number-above-files",
+        "the next number is above every batch file, not above the log alone";
     EpochBeforeLedger = "epoch-before-ledger", "ledger and log are read after the own epoch stands";
     LedgerFromLog = "ledger-from-log", "the ledger is completed from the log";
-    EpochInBatchName = "epoch-in-batch-name", "a batch file carries its epoch; one of another epoch is never adopted";
+    EpochInBatchName = "epoch-in-batch-name",
+        "a batch file carries its epoch; one of another epoch is never adopted";
     ConfirmByCommit = "confirm-by-commit", "a batch is confirmed by its own commit, not by a number above it";
     RecordCountsWhenNamed = "record-counts-when-named", "a history record counts only when a commit names it";
 }

@@ -173,7 +173,10 @@ scenarios! {
     );
 
     // Parallel loads.
-    "parallel": with(parallel(&[0, 0, 1]), &[role(Role::Committer), role(Role::Committer), role(Role::Resolver)]);
+    "parallel": with(
+        parallel(&[0, 0, 1]),
+        &[role(Role::Committer), role(Role::Committer), role(Role::Resolver)],
+    );
     "parallel-cancel": with(
         parallel(&[0, 1]),
         &[role(Role::Committer), canceller(), loader().run(2), vacuum()],
@@ -216,7 +219,12 @@ scenarios! {
         alterer(1, Kind::Text),
     ]).chances(cut());
     "columns-required": World::new(&[loader(), loader(), alterer(0, Kind::RequiredInt)]);
-    "columns-clean": World::new(&[loader().wants(0, Kind::Int), alterer(1, Kind::Int), others(2), checkpointer()]);
+    "columns-clean": World::new(&[
+        loader().wants(0, Kind::Int),
+        alterer(1, Kind::Int),
+        others(2),
+        checkpointer(),
+    ]);
 
     // Pipes.
     "pipe": World::new(&[pipe(2), pipe(2)]).objects(1).chances(arriving(2));
@@ -227,8 +235,10 @@ scenarios! {
 
     // Everybody at once.
     "all": World::new(&[
-        loader(), loader(), canceller(), loader().run(2).request(1), Actor::loader(1).wants(0, Kind::Int), vacuum(),
-        Actor::new(Role::Checkpointer).budget(2), pipe(2), pipe(2), compactor(), others(2), alterer(1, Kind::Text),
+        loader(), loader(), canceller(), loader().run(2).request(1),
+        Actor::loader(1).wants(0, Kind::Int), alterer(1, Kind::Text),
+        vacuum(), compactor(), Actor::new(Role::Checkpointer).budget(2),
+        pipe(2), pipe(2), others(2),
     ]).objects(1).chances(Chances {
         cuts: 1, lost_replies: 1, failures: 1, late_object: true, arriving: 2, any_subset: false,
     });
