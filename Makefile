@@ -7,6 +7,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 VENV := .venv
 ORACLES := worker/tests/oracles/requirements.txt
 ROWS ?= 10000000
+SCALE_BYTES ?= 10000000000
 
 .PHONY: help build test demo bench venv lint doc deny generate prerequisites clean
 
@@ -26,9 +27,11 @@ demo: prerequisites ## Ten million rows from an S3 server into a table; again: n
 	cargo build --locked --bins
 	scripts/demo $(TARGET_DIR)/debug $(ROWS)
 
-bench: prerequisites ## The load against decode-only and a plain copy: CPU, wall, memory (release build)
+bench: prerequisites ## The load against decode-only and a plain copy; the log and 2,920 tablets against their bounds
 	cargo build --locked --release --bins -p longshore-bench -p longshore-worker
 	$(TARGET_DIR)/release/longshore-bench --rows $(ROWS)
+	cargo build --locked --release -p longshore-storage --example scale
+	$(TARGET_DIR)/release/examples/scale --bytes $(SCALE_BYTES)
 
 venv: $(VENV)/ready ## Other engines that read our tables, and a second S3 server, for the tests
 

@@ -37,6 +37,11 @@ pub trait FileSystem: Send + Sync + Debug {
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>>;
     /// Entries of a folder in no order; a fresh `readdir`, which is no snapshot beside a busy writer.
     fn list(&self, path: &Path) -> io::Result<Vec<DirectoryEntry>>;
+    /// Names of the entries of a folder in no order: a volume may tell them for much less than their sizes and
+    /// times.
+    fn list_names(&self, path: &Path) -> io::Result<Vec<String>> {
+        Ok(self.list(path)?.into_iter().map(|entry| entry.name).collect())
+    }
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Removes an empty folder.

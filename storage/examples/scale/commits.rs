@@ -1,6 +1,9 @@
 //! Ten thousand loads one after the other: the last cost what the tenth cost.
 
 use std::path::Path;
+use std::time::Duration;
+
+use longshore_storage::table::CleanOptions;
 
 use crate::Scale;
 use crate::figures::{Figures, Outcome, median, timed};
@@ -14,12 +17,15 @@ const LAST: usize = 101;
 pub fn measure(scale: &Scale, folder: &Path, figures: &mut Figures) -> Outcome<()> {
     let mut table = create(&folder.join("table"))?;
     let mut times = Vec::with_capacity(scale.commits);
-    let mut checkpoints = Vec::new();
+    let (mut checkpoints, mut folds) = (Vec::new(), Vec::new());
     for number in 0..scale.commits {
         times.push(timed(|| append(&mut table, &format!("load_{number:08}"), number))?.0);
         let (time, made) = timed(|| Ok(table.checkpoint_if_due()?))?;
         if made.is_some() {
             checkpoints.push((number, time));
+            // As if a day had passed: a log that is a day old is as long as one of a day's loads.
+            let clean = CleanOptions { min_age: Duration::ZERO };
+            folds.push((number, timed(|| Ok(table.clean_log(&clean)?))?.0));
         }
     }
     let last = median(&times[times.len().saturating_sub(LAST)..]);

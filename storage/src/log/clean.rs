@@ -71,7 +71,7 @@ pub(crate) fn clean(head: &Head, options: &CleanOptions) -> Result<CleanOutcome,
         return Ok(outcome);
     }
     if !old.commits.is_empty() || !old.checkpoints.is_empty() {
-        for version in listing.checkpoints.keys().rev().take(2) {
+        for version in listing.checkpoints.iter().rev().take(2) {
             checkpoint::read_through(log, *version)?;
         }
         log.raise_hint()?;

@@ -1,10 +1,10 @@
 //! `_delta_log` as a folder: listing it, its checkpoints, and the fsync that may never be tried twice.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ pub(crate) struct LogFolder {
     path: PathBuf,
     /// An fsync of this folder failed in this process.
     sync_failed: Arc<AtomicBool>,
+    /// The checkpoint that was looked at last.
+    known_checkpoint: Arc<Mutex<Option<CheckpointFile>>>,
     name_wait: Duration,
 }
 
@@ -34,20 +36,21 @@ pub(crate) struct LogFolder {
 pub(crate) struct Listing {
     /// The newest commit.
     pub(crate) newest_commit: Option<u64>,
-    /// Bytes of each checkpoint.
-    pub(crate) checkpoints: BTreeMap<u64, u64>,
+    /// Versions of the checkpoints.
+    pub(crate) checkpoints: BTreeSet<u64>,
+    /// Bytes of the newest of them; 0: it is gone already, or not to be seen yet.
+    newest_bytes: u64,
 }
 
 impl Listing {
     pub(crate) fn newest_checkpoint(&self) -> Option<CheckpointFile> {
-        self.checkpoints
-            .last_key_value()
-            .map(|(version, bytes)| CheckpointFile { version: *version, bytes: *bytes })
+        let version = *self.checkpoints.last()?;
+        Some(CheckpointFile { version, bytes: self.newest_bytes })
     }
 
     /// Names below it may be cleaned.
     pub(crate) fn second_newest_checkpoint(&self) -> Option<u64> {
-        self.checkpoints.keys().rev().nth(1).copied()
+        self.checkpoints.iter().rev().nth(1).copied()
     }
 }
 
@@ -76,7 +79,8 @@ impl LogFolder {
     /// The log of the table in `root`.
     pub(crate) fn new(files: Arc<dyn FileSystem>, root: &Path) -> Self {
         let path = root.join(LOG_FOLDER);
-        Self { files, path, sync_failed: Arc::new(AtomicBool::new(false)), name_wait: NAME_WAIT }
+        let sync_failed = Arc::new(AtomicBool::new(false));
+        Self { files, path, sync_failed, known_checkpoint: Arc::default(), name_wait: NAME_WAIT }
     }
 
     /// The same with another patience.
@@ -127,26 +131,31 @@ impl LogFolder {
         }
     }
 
-    /// A fresh listing, completed by the hint (which a cached listing may not show yet).
+    /// A fresh listing, completed by the hint (which a cached listing may not show yet). By names alone: what
+    /// a commit costs grows with the names in the folder, so each must cost little.
     pub(crate) fn list(&self) -> Result<Listing, TableError> {
         let mut listing = Listing::default();
-        let entries = self.files.list(&self.path).map_err(|e| TableError::volume("list", &self.path, e))?;
-        for entry in entries.into_iter().filter(|entry| !entry.is_dir) {
-            match LogName::parse(&entry.name) {
+        let names = self.files.list_names(&self.path);
+        for name in names.map_err(|e| TableError::volume("list", &self.path, e))? {
+            match LogName::parse(&name) {
                 LogName::Commit(version) => {
                     listing.newest_commit = listing.newest_commit.max(Some(version));
                 }
                 LogName::Checkpoint(version) => {
-                    listing.checkpoints.insert(version, entry.size);
+                    listing.checkpoints.insert(version);
                 }
                 LogName::Other => {}
             }
         }
+        let newest = listing.checkpoints.last().copied();
         if let Some(hint) = self.last_checkpoint()?
-            && !listing.checkpoints.contains_key(&hint.version)
-            && let Some(bytes) = self.checkpoint_bytes(hint.version)?
+            && newest.is_none_or(|newest| newest < hint.version)
+            && self.checkpoint_bytes(hint.version)?.is_some()
         {
-            listing.checkpoints.insert(hint.version, bytes);
+            listing.checkpoints.insert(hint.version);
+        }
+        if let Some(newest) = listing.checkpoints.last() {
+            listing.newest_bytes = self.checkpoint_bytes(*newest)?.unwrap_or_default();
         }
         Ok(listing)
     }
@@ -164,10 +173,19 @@ impl LogFolder {
         }
     }
 
+    /// Bytes of a checkpoint, which never change once it is there.
     fn checkpoint_bytes(&self, version: u64) -> Result<Option<u64>, TableError> {
+        let known = self.known_checkpoint.lock().unwrap_or_else(PoisonError::into_inner).to_owned();
+        if let Some(known) = known.filter(|known| known.version == version) {
+            return Ok(Some(known.bytes));
+        }
         let path = self.checkpoint_path(version);
         match self.files.open(&path).and_then(|file| file.len()) {
-            Ok(bytes) => Ok(Some(bytes)),
+            Ok(bytes) => {
+                let known = Some(CheckpointFile { version, bytes });
+                *self.known_checkpoint.lock().unwrap_or_else(PoisonError::into_inner) = known;
+                Ok(Some(bytes))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(TableError::volume("open", &path, error)),
         }

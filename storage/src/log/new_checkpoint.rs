@@ -73,7 +73,8 @@ impl Head {
         discard(log.files(), &temporary);
         let own_bytes = linked?;
         log.sync(SyncSite::CheckpointName)?;
-        let listed = log.list()?.checkpoints.get(&version).copied();
+        let newest = log.list()?.newest_checkpoint();
+        let listed = newest.filter(|newest| newest.version == version).map(|newest| newest.bytes);
         log.raise_hint()?;
         let bytes = own_bytes.or(listed).unwrap_or_default();
         self.rebase_on(CheckpointFile { version, bytes }, 0);

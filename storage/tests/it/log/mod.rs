@@ -10,4 +10,5 @@ mod model;
 mod opening;
 mod partitions;
 mod races;
+mod scale;
 pub mod support;
