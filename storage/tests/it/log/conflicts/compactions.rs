@@ -151,6 +151,50 @@ fn a_compaction_that_would_lose_or_move_rows_is_refused() {
     assert_eq!(seen(&place.root).files.len(), 3);
 }
 
+/// Compacts p-a; others compact p-b under a newer epoch and make two checkpoints before the commit gets its
+/// name, or just after it.
+fn in_doubt_under_a_newer_number(call: &str, meanwhile: impl FnOnce(&mut Table) + Send + 'static) -> String {
+    let (place, _) = place();
+    let (faulty, files) = Faulty::shared();
+    let mut table = Table::open(files, &place.root).unwrap();
+    let epoch = table.next_epoch(COMPACT).unwrap();
+    let (schema, inputs) = (Arc::clone(table.schema()), segments_of(&table, "p-a"));
+    let mut other = place.open();
+    faulty.pause_at(call, move || {
+        let newer = other.next_epoch(COMPACT).unwrap();
+        let inputs = segments_of(&other, "p-b");
+        let output = in_partition("p-b", "theirs", 5);
+        assert!(commit(&mut other, &newer, &inputs, vec![output]).starts_with("committed"));
+        meanwhile(&mut other);
+        for label in ["x", "y"] {
+            load(&mut other, label, 1);
+            other.checkpoint().unwrap();
+        }
+    });
+    let outputs = vec![compacted(0, &inputs)];
+    match table.commit_compaction(&epoch, &schema, &inputs, outputs) {
+        Ok(CompactionOutcome::Committed { version }) => {
+            assert_eq!(seen(&place.root).rows(), 14);
+            format!("committed {version}")
+        }
+        Ok(CompactionOutcome::Dropped { why }) => dropped(&why),
+        Err(error) => error.category().to_owned(),
+    }
+}
+
+#[test]
+fn a_newer_number_tells_nothing_of_a_commit_in_doubt() {
+    // The outputs are in the table: so it was committed.
+    assert_eq!(in_doubt_under_a_newer_number("remove .00000000", |_| {}), "committed 4");
+    // They are not, and may have been: no one can tell.
+    let overwrite = |table: &mut Table| {
+        load_segments(table, "over", Vec::new(), LoadMode::Overwrite(OverwriteScope::Table)).unwrap();
+    };
+    assert_eq!(in_doubt_under_a_newer_number("remove .00000000", overwrite), "OutcomeUnknown");
+    // Another commit has the name that was tried: for certain not.
+    assert_eq!(in_doubt_under_a_newer_number("link .00000000", |_| {}), "dropped: epoch");
+}
+
 #[test]
 fn epochs_and_compactions_survive_a_checkpoint() {
     let (place, mut table) = place();

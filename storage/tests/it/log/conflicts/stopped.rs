@@ -2,9 +2,9 @@
 //! checkpoints, and cleans the log under it; then it goes on. What it made is there and visible, or it says
 //! that it is not.
 
-use std::path::Path;
+use std::time::Duration;
 
-use longshore_storage::table::{LoadMode, Maintenance, Table};
+use longshore_storage::table::{CleanOptions, LoadMode, Maintenance, Table};
 
 use super::child::{Order, Writer};
 use super::oracle::{Step, apply};
@@ -15,22 +15,6 @@ use super::setting::{Kind, in_partition, load_segments, place};
 const LOADS: u64 = 100;
 const COMMITS_PER_CHECKPOINT: u64 = 20;
 
-/// Removes the commits below the second newest checkpoint.
-fn clean(root: &Path) -> usize {
-    let log = root.join("_delta_log");
-    let names: Vec<String> = std::fs::read_dir(&log)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    let version = |name: &str, ending: &str| name.strip_suffix(ending)?.parse::<u64>().ok();
-    let mut checkpoints: Vec<u64> =
-        names.iter().filter_map(|name| version(name, ".checkpoint.parquet")).collect();
-    checkpoints.sort_unstable();
-    let Some(below) = checkpoints.iter().rev().nth(1) else { return 0 };
-    let old = names.iter().filter(|name| version(name, ".json").is_some_and(|version| version < *below));
-    old.map(|name| std::fs::remove_file(log.join(name)).unwrap()).count()
-}
-
 /// Two hundred commits of another writer.
 fn many_commits(table: &mut Table) {
     let mut cleaned = 0;
@@ -39,7 +23,8 @@ fn many_commits(table: &mut Table) {
         load_segments(table, &format!("m-{number}"), segments, LoadMode::Append).unwrap();
         if number % (COMMITS_PER_CHECKPOINT / 2) == 0 {
             table.checkpoint().unwrap();
-            cleaned += clean(table.root());
+            table.fold_history().unwrap();
+            cleaned += table.clean_log(&CleanOptions { min_age: Duration::ZERO }).unwrap().commits;
         }
     }
     assert!(cleaned > 100, "only {cleaned} commits were cleaned");
