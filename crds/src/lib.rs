@@ -16,7 +16,7 @@ pub use loadjob::{LoadError, LoadJob, LoadJobSpec, LoadJobStatus, LoadState, Rej
 pub use report::{
     LOAD_REPORT_VERSION, LoadCounts, LoadReport, LoadTimes, Outcome, RowError, TERMINATION_MESSAGE_LIMIT,
 };
-pub use request::{Execution, LOAD_REQUEST_VERSION, LoadRequest, OnMissingColumn, RequestError};
+pub use request::{Execution, LOAD_REQUEST_VERSION, LoadMode, LoadRequest, OnMissingColumn, RequestError};
 pub use table::{
     ColumnOrigin, ColumnSpec, ColumnStatus, CompressionSpec, DistributionSpec, HashDistribution, KeySpec,
     KeyType, LastLoad, RandomDistribution, StorageSpec, Table, TableSpec, TableStatus,

@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::request::OnMissingColumn;
+use crate::request::{LoadMode, OnMissingColumn};
 use crate::source::Source;
 
 /// What to load, into which table, and how strictly.
@@ -43,6 +43,7 @@ use crate::source::Source;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.label) == has(oldSelf.label) && (!has(self.label) || self.label == oldSelf.label)").message("label is immutable; make a LoadJob of another name").field_path(".label"))]
+#[x_kube(validation = Rule::new("!has(self.partitions) || size(self.partitions) == 0 || self.mode == 'Overwrite'").message("partitions are named with mode Overwrite only; DynamicOverwrite takes those that the new rows fall in").field_path(".partitions"))]
 pub struct LoadJobSpec {
     /// Name of the Table that takes the rows, in the same namespace. Immutable.
     #[schemars(length(min = 1, max = 50))]
@@ -54,6 +55,16 @@ pub struct LoadJobSpec {
     #[schemars(length(min = 1, max = 128))]
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$') && !self.contains('..')").message("a label has 1 to 128 letters, digits, _ . or -, begins with a letter, digit or _, and holds no .."))]
     pub label: Option<String>,
+    /// What becomes of the rows that the table has: they stay (Append); they are replaced, those of the whole
+    /// table or of `partitions` (Overwrite); those of the partitions that the new rows fall in are replaced
+    /// (DynamicOverwrite). The exchange is one commit: readers see the old rows or the new ones.
+    #[serde(default)]
+    pub mode: LoadMode,
+    /// With mode Overwrite: names of the partitions to replace; empty: the whole table. A partition that the
+    /// table does not have, and rows for another partition, are refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1024), inner(length(min = 1, max = 256)))]
+    pub partitions: Vec<String>,
     /// Where the rows come from; all sources commit together or not at all.
     #[schemars(length(min = 1, max = 32))]
     pub sources: Vec<Source>,
@@ -239,6 +250,9 @@ pub struct LoadError {
 const LOCKED_RULE: &str = "!has(oldSelf.status) || !has(oldSelf.status.state) \
      || !(oldSelf.status.state in ['LOADING', 'COMMITTED', 'FINISHED']) \
      || (self.spec.sources == oldSelf.spec.sources \
+     && self.spec.mode == oldSelf.spec.mode \
+     && has(self.spec.partitions) == has(oldSelf.spec.partitions) \
+     && (!has(self.spec.partitions) || self.spec.partitions == oldSelf.spec.partitions) \
      && self.spec.strictMode == oldSelf.spec.strictMode \
      && self.spec.maxFilterRatio == oldSelf.spec.maxFilterRatio \
      && self.spec.onMissingColumn == oldSelf.spec.onMissingColumn \

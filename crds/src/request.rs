@@ -26,6 +26,12 @@ pub struct LoadRequest {
     pub label: String,
     /// Run number, from 1; only the operator (or a person, locally) raises it.
     pub run: u32,
+    /// What becomes of the rows that the table has.
+    #[serde(default)]
+    pub mode: LoadMode,
+    /// With mode Overwrite: the partitions to replace; empty: the whole table.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partitions: Vec<String>,
     /// All of them commit together.
     pub sources: Vec<Source>,
     /// Rows that cannot be cast are filtered (true) or become NULL (false).
@@ -69,6 +75,18 @@ pub enum OnMissingColumn {
     UseDefault,
 }
 
+/// What becomes of the rows that the table has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum LoadMode {
+    /// They stay.
+    #[default]
+    Append,
+    /// Those of the table, or of the partitions that are named, are replaced.
+    Overwrite,
+    /// Those of the partitions that the new rows fall in are replaced.
+    DynamicOverwrite,
+}
+
 /// Why a request cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
@@ -101,6 +119,8 @@ impl LoadRequest {
             table: spec.table.clone(),
             label: job.label(),
             run,
+            mode: spec.mode,
+            partitions: spec.partitions.clone(),
             sources: spec.sources.clone(),
             strict_mode: spec.strict_mode,
             max_filter_ratio: spec.max_filter_ratio.clone(),

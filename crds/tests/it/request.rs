@@ -7,7 +7,7 @@ fn every_field_of_a_load_job_reaches_the_request() {
     let job: LoadJob = serde_json::from_value(serde_json::json!({
         "apiVersion": "longshore.dev/v1alpha1", "kind": "LoadJob", "metadata": {"name": "j"},
         "spec": {
-            "table": "t", "label": "l", "sources": [{"paths": ["s3://b/k"]}], "strictMode": false,
+            "table": "t", "label": "l", "mode": "Overwrite", "partitions": ["p1"], "sources": [{"paths": ["s3://b/k"]}], "strictMode": false,
             "maxFilterRatio": "0.5", "onMissingColumn": "UseDefault", "allowEmpty": true,
             "timezone": "Asia/Shanghai", "timeoutSeconds": 60, "parallelism": 3,
             "rejectedRecords": {"limit": -1}, "retry": 2
@@ -23,6 +23,8 @@ fn every_field_of_a_load_job_reaches_the_request() {
         sources: job.spec.sources,
         strict_mode: false,
         max_filter_ratio: "0.5".to_owned(),
+        mode: longshore_crds::LoadMode::Overwrite,
+        partitions: vec!["p1".to_owned()],
         on_missing_column: OnMissingColumn::UseDefault,
         allow_empty: true,
         timezone: "Asia/Shanghai".to_owned(),

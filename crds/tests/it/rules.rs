@@ -45,6 +45,7 @@ fn plain_objects_pass_and_take_the_defaults() {
     let job: LoadJob = parse(load_job());
     let spec = serde_json::to_value(&job.spec).unwrap();
     for (field, expected) in [
+        ("mode", json!("Append")),
         ("strictMode", json!(true)),
         ("maxFilterRatio", json!("0")),
         ("onMissingColumn", json!("Fail")),
@@ -204,4 +205,19 @@ fn a_table_is_fixed_once_it_exists() {
     let refusal = changed(&old.status).validate_cel_update(&old).unwrap_err().to_string();
     assert!(refusal.contains("the table exists, so its spec is fixed"), "{refusal}");
     assert!(old.validate_cel_update(&old).is_ok());
+}
+
+#[test]
+fn partitions_are_named_with_overwrite_only() {
+    for (mode, partitions, fine) in [
+        ("Append", json!(["p20240101"]), false),
+        ("DynamicOverwrite", json!(["p20240101"]), false),
+        ("Overwrite", json!(["p20240101"]), true),
+        ("Append", json!([]), true),
+    ] {
+        let job = edited(load_job(), "/spec/mode", json!(mode));
+        let refusal = job_refusal(edited(job, "/spec/partitions", partitions));
+        assert_eq!(refusal.is_empty(), fine, "{mode}: {refusal}");
+        assert!(fine || refusal.contains("partitions are named with mode Overwrite only"), "{refusal}");
+    }
 }

@@ -12,7 +12,9 @@ use longshore_storage::history::{
 };
 use longshore_storage::load::{FirstError, LoadFolder, Plan, PlannedTask, TaskReport};
 use longshore_storage::schema::TableSchema;
-use longshore_storage::table::{Claim, CloseOutcome, CommitOutcome, LabelState, LoadCommit, LoadMode, Table};
+use longshore_storage::table::{
+    Claim, CloseOutcome, CommitOutcome, LabelState, LoadCommit, LoadMode, OverwriteScope, Table,
+};
 
 use super::{FilterRatio, LoadFailure};
 use crate::pipeline::FIRST_ERRORS;
@@ -115,6 +117,20 @@ pub fn keep_report(folder: &LoadFolder, mut report: LoadReport) -> LoadReport {
         report.report_path = None;
     }
     report
+}
+
+/// What the request says of the rows that are there.
+fn mode_of(request: &LoadRequest) -> LoadMode {
+    match request.mode {
+        longshore_crds::LoadMode::Append => LoadMode::Append,
+        longshore_crds::LoadMode::DynamicOverwrite => LoadMode::Overwrite(OverwriteScope::Dynamic),
+        longshore_crds::LoadMode::Overwrite if request.partitions.is_empty() => {
+            LoadMode::Overwrite(OverwriteScope::Table)
+        }
+        longshore_crds::LoadMode::Overwrite => {
+            LoadMode::Overwrite(OverwriteScope::Partitions(request.partitions.clone()))
+        }
+    }
 }
 
 /// Adds up the task reports and judges them: every task, every file, then the ratio (A34, A39).
@@ -238,7 +254,7 @@ pub fn commit(
         schema: Arc::clone(schema),
         record,
         deadline,
-        mode: LoadMode::Append,
+        mode: mode_of(request),
         new_columns: Vec::new(),
     };
     let version = match table.commit_load(claim, load)? {

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::concat_batches;
 use longshore_crds::source::{Credentials, S3, SecretRef, Source};
-use longshore_crds::{Execution, LOAD_REQUEST_VERSION, LoadReport, LoadRequest, OnMissingColumn};
+use longshore_crds::{Execution, LOAD_REQUEST_VERSION, LoadMode, LoadReport, LoadRequest, OnMissingColumn};
 use longshore_s3server::{BackgroundServer, Server};
 use longshore_storage::durable::Posix;
 use longshore_storage::scan::scan;
@@ -114,6 +114,8 @@ impl World {
             table: "table".to_owned(),
             label: label.to_owned(),
             run: 1,
+            mode: LoadMode::Append,
+            partitions: Vec::new(),
             sources: vec![self.source(pattern)],
             strict_mode: true,
             max_filter_ratio: "0".to_owned(),

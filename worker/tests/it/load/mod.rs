@@ -3,6 +3,7 @@
 mod atomicity;
 mod columns;
 mod identity;
+mod overwrite;
 mod paths;
 mod quality;
 mod types;
