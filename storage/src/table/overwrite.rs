@@ -52,18 +52,19 @@ impl Scoped {
         if !named {
             return Ok(());
         }
-        if let Some(partition) = self.new.difference(partitions).next() {
-            let partition = partition.clone();
-            return Err(CommitError::PartitionOutOfScope { label: label.to_owned(), partition });
-        }
         let occupied: BTreeSet<&str> = self.files.values().filter_map(partition_of).collect();
         let known =
             |name: &str| occupied.contains(name) || self.new.contains(name) || declared.contains(&name);
-        match partitions.iter().find(|name| !known(name)) {
+        // First of all: whoever mistypes a name has rows for another partition as well.
+        if let Some(partition) = partitions.iter().find(|name| !known(name)) {
+            let (label, partition) = (label.to_owned(), partition.clone());
+            return Err(CommitError::UnknownPartition { label, partition });
+        }
+        match self.new.difference(partitions).next() {
             None => Ok(()),
             Some(partition) => {
                 let (label, partition) = (label.to_owned(), partition.clone());
-                Err(CommitError::UnknownPartition { label, partition })
+                Err(CommitError::PartitionOutOfScope { label, partition })
             }
         }
     }
