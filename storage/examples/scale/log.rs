@@ -15,7 +15,7 @@ use crate::Scale;
 use crate::figures::{Figures, Outcome, forget_peak, median, memory_mib, timed};
 
 /// Loads in one version of a log that is made up.
-const LOADS_A_VERSION: usize = 100;
+const LOADS_A_VERSION: usize = 1_000;
 /// Appends that are measured.
 const APPENDS: usize = 41;
 
@@ -100,7 +100,8 @@ fn make_up(table: &Table, loads: usize) -> Outcome<()> {
             }});
             writeln!(file, "{add}")?;
         }
-        file.flush()?;
+        // Or the first fsync that is measured writes all of it.
+        file.into_inner()?.sync_all()?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use serde::{Deserialize, Serialize};
 
 use super::error::TableError;
@@ -28,6 +29,8 @@ pub(crate) struct LogFolder {
     sync_failed: Arc<AtomicBool>,
     /// The checkpoint that was looked at last.
     known_checkpoint: Arc<Mutex<Option<CheckpointFile>>>,
+    /// The footer of the checkpoint that was read last: one lookup after another needs it.
+    footer: Arc<Mutex<Option<(u64, ArrowReaderMetadata)>>>,
     name_wait: Duration,
 }
 
@@ -80,7 +83,14 @@ impl LogFolder {
     pub(crate) fn new(files: Arc<dyn FileSystem>, root: &Path) -> Self {
         let path = root.join(LOG_FOLDER);
         let sync_failed = Arc::new(AtomicBool::new(false));
-        Self { files, path, sync_failed, known_checkpoint: Arc::default(), name_wait: NAME_WAIT }
+        Self {
+            files,
+            path,
+            sync_failed,
+            known_checkpoint: Arc::default(),
+            footer: Arc::default(),
+            name_wait: NAME_WAIT,
+        }
     }
 
     /// The same with another patience.
@@ -171,6 +181,17 @@ impl LogFolder {
             }
             Err(error) => Err(TableError::volume("read", &path, error)),
         }
+    }
+
+    /// The footer of a checkpoint, if it is the one that was read last; it never changes.
+    pub(super) fn known_footer(&self, version: u64) -> Option<ArrowReaderMetadata> {
+        let footer = self.footer.lock().unwrap_or_else(PoisonError::into_inner);
+        footer.as_ref().filter(|(of, _)| *of == version).map(|(_, footer)| footer.clone())
+    }
+
+    /// Keeps the footer of a checkpoint.
+    pub(super) fn keep_footer(&self, version: u64, footer: &ArrowReaderMetadata) {
+        *self.footer.lock().unwrap_or_else(PoisonError::into_inner) = Some((version, footer.clone()));
     }
 
     /// Bytes of a checkpoint, which never change once it is there.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
@@ -55,13 +55,14 @@ pub(crate) fn read_base(log: &LogFolder, version: u64) -> Result<Base, TableErro
 /// Reads the number of one application.
 pub(crate) fn read_txn(log: &LogFolder, version: u64, app_id: &str) -> Result<Option<i64>, TableError> {
     let file = CheckpointReader::open(log, version)?;
-    let mut number = None;
     let may_hold = |group: &RowGroupMetaData| bounds_hold(group, "txn.appId", app_id.as_bytes());
-    file.visit(TXN, may_hold, |rows| {
-        let found = rows.txns()?.into_iter().find(|txn| txn.app_id == app_id);
-        number = found.map(|txn| txn.version).or(number);
-        Ok(())
-    })?;
+    let mut number = None;
+    for batch in file.batches_of(TXN, Some(&["appId", "version"]), may_hold)? {
+        let batch = batch.map_err(|e| file.damaged(e))?;
+        if let Some(rows) = Rows::of(&batch, TXN) {
+            number = rows.number_of(app_id).map_err(|e| file.damaged(e))?.or(number);
+        }
+    }
     Ok(number)
 }
 
@@ -104,13 +105,25 @@ pub(crate) fn visit_removes(
 struct CheckpointReader {
     file: Ranged,
     path: PathBuf,
+    footer: ArrowReaderMetadata,
 }
 
 impl CheckpointReader {
     fn open(log: &LogFolder, version: u64) -> Result<Self, TableError> {
         let path = log.checkpoint_path(version);
         let file = Ranged::open(log.files(), &path)?;
-        Ok(Self { file, path })
+        let footer = match log.known_footer(version) {
+            Some(footer) => footer,
+            None => {
+                // Types as the file says, not as the engine that wrote it had them in memory.
+                let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+                let footer = ArrowReaderMetadata::load(&file, options)
+                    .map_err(|e| TableError::damaged(&path, format!("the checkpoint cannot be read: {e}")))?;
+                log.keep_footer(version, &footer);
+                footer
+            }
+        };
+        Ok(Self { file, path, footer })
     }
 
     fn damaged(&self, what: impl std::fmt::Display) -> TableError {
@@ -153,13 +166,24 @@ impl CheckpointReader {
         kind: &str,
         wanted: impl Fn(&RowGroupMetaData) -> bool,
     ) -> Result<ParquetRecordBatchReader, TableError> {
-        // Types as the file says, not as the engine that wrote it had them in memory.
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(self.file.clone(), options)
-            .map_err(|e| self.damaged(e))?;
+        self.batches_of(kind, None, wanted)
+    }
+
+    /// The same, with some of the kind's columns only.
+    fn batches_of(
+        &self,
+        kind: &str,
+        columns: Option<&[&str]>,
+        wanted: impl Fn(&RowGroupMetaData) -> bool,
+    ) -> Result<ParquetRecordBatchReader, TableError> {
+        let builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.footer.clone());
         let schema = builder.parquet_schema();
-        let leaves = (0..schema.num_columns())
-            .filter(|leaf| schema.column(*leaf).path().parts().first().is_some_and(|root| root == kind));
+        let leaves = (0..schema.num_columns()).filter(|leaf| match schema.column(*leaf).path().parts() {
+            [root, rest @ ..] if root == kind => columns
+                .is_none_or(|columns| rest.first().is_some_and(|name| columns.contains(&name.as_str()))),
+            _ => false,
+        });
         let mask = ProjectionMask::leaves(schema, leaves.collect::<Vec<_>>());
         let groups = builder.metadata().row_groups().iter().enumerate();
         let groups = groups.filter(|(_, group)| holds_kind(group, kind) && wanted(group)).map(|(at, _)| at);

@@ -79,6 +79,12 @@ impl<'a> Rows<'a> {
             .collect())
     }
 
+    /// The number of one application, if it is among these rows.
+    pub(crate) fn number_of(&self, app_id: &str) -> Result<Option<i64>, String> {
+        let (app_ids, version) = (self.text("appId")?, self.long("version")?);
+        Ok(self.set().find(|row| app_ids.value(*row) == app_id).map(|row| version.value(row)))
+    }
+
     pub(crate) fn adds(&self) -> Result<Vec<Add>, String> {
         let (path, size) = (self.text("path")?, self.long("size")?);
         let modification_time = self.long("modificationTime")?;
