@@ -96,7 +96,7 @@ impl Table {
             Ok(match work.look(head)? {
                 Step::End(outcome) => Decision::Stop(outcome),
                 Step::Reopen => Decision::Reopen,
-                Step::Commit(changes) => Decision::Commit(work.commit(head, &info, changes)?),
+                Step::Commit(changes) => Decision::Commit(work.commit(head, &info, *changes)?),
             })
         });
         let ended = ended.map(|ended| match ended {
@@ -130,7 +130,7 @@ struct Changes {
 enum Step {
     End(CommitOutcome),
     Reopen,
-    Commit(Changes),
+    Commit(Box<Changes>),
 }
 
 /// A load that is to be committed.
@@ -192,7 +192,7 @@ impl<'a> Work<'a> {
             scoped.check(self.claim.label(), &declared)?;
             removes = scoped.removes(now_ms());
         }
-        Ok(Step::Commit(Changes { widened, removes }))
+        Ok(Step::Commit(Box::new(Changes { widened, removes })))
     }
 
     /// How the load ended, if its label is loaded.

@@ -84,6 +84,15 @@ fn a_worker_that_was_shut_out_does_not_close() {
 }
 
 #[test]
+fn a_worker_whose_rows_were_committed_by_its_twin_does_not_close() {
+    let (place, mut table) = Place::with_table();
+    let claim = table.claim("l", 1).unwrap();
+    commit(&mut place.open(), &claim, 3).unwrap();
+    let outcome = table.close_run("l", 1, Some(&claim), failed_record("l", 1)).unwrap();
+    assert!(matches!(outcome, CloseOutcome::AlreadyLoaded { version: 2, .. }), "{outcome:?}");
+}
+
+#[test]
 fn nothing_is_committed_past_the_deadline() {
     let (place, mut table) = Place::with_table();
     let claim = table.claim("l", 1).unwrap();

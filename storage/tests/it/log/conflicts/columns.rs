@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use longshore_storage::schema::{Column, TableSchema};
-use longshore_storage::table::{AlterOutcome, CommitError, CommitOutcome, Table};
+use longshore_storage::table::{
+    AlterOutcome, CommitError, CommitOutcome, LoadCommit, LoadMode, OverwriteScope, Table,
+};
 use longshore_storage::types::DataType;
 
 use super::replay::{lines, seen};
@@ -138,4 +140,37 @@ fn an_append_goes_on_over_an_added_column() {
     assert_eq!(table.commit_load(&claim, load).unwrap(), CommitOutcome::Committed { version: 5 });
     assert_eq!(table.schema().columns().len(), 4);
     assert_eq!(seen(&place.root).files.len(), 4);
+}
+
+/// Commits the table's metaData with a change, as another engine would.
+fn redefine(place: &Place, from: &str, to: &str) {
+    let first = std::fs::read_to_string(place.commit(0)).unwrap();
+    let metadata = first.lines().find(|line| line.starts_with("{\"metaData\"")).unwrap();
+    let changed = metadata.replacen(from, to, 1);
+    assert_ne!(changed, metadata);
+    let version = place.open().version() + 1;
+    std::fs::write(place.commit(version), format!("{changed}\n")).unwrap();
+}
+
+#[test]
+fn rows_do_not_go_into_a_table_that_was_redefined_meanwhile() {
+    let changes = [
+        // NULL is not taken any more.
+        (r#"\"name\":\"BehaviorType\",\"nullable\":true"#, r#"\"name\":\"BehaviorType\",\"nullable\":false"#),
+        // A column has another name, so the one that was written is gone.
+        (r#"\"name\":\"BehaviorType\""#, r#"\"name\":\"Behavior\""#),
+        // Rows are spread otherwise.
+        (r#"\"buckets\":4"#, r#"\"buckets\":5"#),
+    ];
+    for (from, to) in changes {
+        for mode in [LoadMode::Append, LoadMode::Overwrite(OverwriteScope::Table)] {
+            let (place, mut table) = place();
+            let claim = table.claim("l", 1).unwrap();
+            let load = LoadCommit { mode, ..load_of(&table, &claim, 1) };
+            redefine(&place, from, to);
+            let error = table.commit_load(&claim, load).unwrap_err();
+            assert_eq!(error.category(), "SchemaChanged", "{to}");
+            assert_eq!(place.open().segments().unwrap().len(), 3);
+        }
+    }
 }

@@ -3,8 +3,11 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use longshore_storage::log::conflict::{Operation, Verdict};
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 
 use super::child::{Order, Writer};
 use super::oracle::{Step, apply};
@@ -14,6 +17,8 @@ use super::setting::{Kind, place};
 /// Pairs of processes at a time: they mostly wait.
 const PAIRS_AT_ONCE: usize = 4;
 const DEFAULT_ROUNDS: u64 = 3;
+/// How much earlier one of the two begins: about as long as a commit takes.
+const MAX_LEAD_MICROS: u64 = 30_000;
 
 /// A pair of operations, each done in one way.
 type Pair = ((Operation, Kind), (Operation, Kind));
@@ -67,9 +72,11 @@ fn round(writers: &mut [Writer; 2], pair: Pair, seed: u64) -> (bool, bool) {
         steps.push(Step { kind, role, label: kind.label(role, other), claim, epoch, from });
     }
     let start = replay(&place.root).1;
-    // The seed says which one is told first: it alone would nearly always win.
-    let early = (seed % 2) as usize;
+    // One of them begins earlier, else the quicker operation would nearly always win.
+    let mut random = SmallRng::seed_from_u64(seed);
+    let early = random.random_range(0..2);
     writers[early].go();
+    std::thread::sleep(Duration::from_micros(random.random_range(0..MAX_LEAD_MICROS)));
     writers[1 - early].go();
     let outcomes = [writers[0].outcome(), writers[1].outcome()];
     let end = seen(&place.root);
