@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
+use kube::ResourceExt;
 use longshore_crds::{LoadJob, Table};
+use longshore_storage::table::PartitionSummary;
 use serde_json::Value;
 
 use crate::apply::settle;
@@ -11,6 +13,7 @@ use crate::data_dir::DataDir;
 use crate::get::existing;
 use crate::objects::Kind;
 use crate::print::grid;
+use crate::tables;
 
 /// The columns of `information_schema.loads`, and where they stand in a LoadJob.
 const LOAD_FIELDS: [(&str, &str); 21] = [
@@ -47,6 +50,11 @@ const TABLE_FIELDS: [(&str, &str); 7] = [
     ("LAST_LOAD", "/status/lastLoad/label"),
 ];
 
+/// Partitions that are listed.
+const LISTED_PARTITIONS: usize = 200;
+/// Characters of a partition's value that are shown.
+const SHOWN_CHARACTERS: usize = 40;
+
 /// The answer to `describe`.
 pub fn run(args: &DescribeArgs, data_dir: &DataDir) -> anyhow::Result<String> {
     match args.kind {
@@ -54,9 +62,11 @@ pub fn run(args: &DescribeArgs, data_dir: &DataDir) -> anyhow::Result<String> {
             let table: Table = existing(&args.name, data_dir)?;
             let folder = data_dir.table(&args.name).display().to_string();
             let mut text = header(&table, &[("Folder", folder)])?;
+            let partitions = partitions(&table, data_dir)?;
             let object = serde_json::to_value(&table)?;
             text += &fields("Table", &TABLE_FIELDS, &object)?;
             text += &list(&object, "/status/columns", "Columns", &["name", "type", "origin"])?;
+            text += &partitions;
             tail(text, &object)
         }
         KindName::LoadJobs => {
@@ -71,6 +81,48 @@ pub fn run(args: &DescribeArgs, data_dir: &DataDir) -> anyhow::Result<String> {
             tail(text, &object)
         }
     }
+}
+
+/// The partitions of a table, as its log has them now.
+fn partitions(table: &Table, data_dir: &DataDir) -> anyhow::Result<String> {
+    if table.spec.partition_by.is_empty() {
+        return Ok(String::new());
+    }
+    let found = match tables::partitions(&data_dir.table(&table.name_any())) {
+        Ok(found) => found,
+        Err(error) => return Ok(format!("\nPartitions:\n  they cannot be read: {error}\n")),
+    };
+    let header = ["NAME", "VALUES", "ROWS", "BYTES", "FILES"].map(str::to_owned);
+    let row = |partition: &PartitionSummary| {
+        let values: Vec<String> = partition
+            .values
+            .iter()
+            .map(|(column, value)| format!("{column}={}", shown(value.as_deref())))
+            .collect();
+        let totals = partition.totals;
+        let numbers = [totals.rows, totals.bytes, totals.files].map(|number| number.to_string());
+        [vec![partition.name.clone(), values.join(", ")], numbers.to_vec()].concat()
+    };
+    let rows: Vec<Vec<String>> = found.iter().take(LISTED_PARTITIONS).map(row).collect();
+    let mut text = format!("\nPartitions ({}):\n", found.len());
+    for line in grid(&header, &rows).lines() {
+        writeln!(text, "  {line}")?;
+    }
+    if found.len() > LISTED_PARTITIONS {
+        writeln!(text, "  and {} more", found.len() - LISTED_PARTITIONS)?;
+    }
+    Ok(text)
+}
+
+/// A value on one line, cut where it is long.
+fn shown(value: Option<&str>) -> String {
+    let Some(value) = value else { return "NULL".to_owned() };
+    let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let mut text: String = value.chars().take(SHOWN_CHARACTERS).map(plain).collect();
+    if value.chars().nth(SHOWN_CHARACTERS).is_some() {
+        text.push('…');
+    }
+    text
 }
 
 fn header<K: Kind>(object: &K, more: &[(&str, String)]) -> anyhow::Result<String> {

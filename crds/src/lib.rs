@@ -5,6 +5,7 @@ pub mod conditions;
 mod crd;
 pub mod exit;
 mod loadjob;
+mod partition;
 pub mod reasons;
 mod report;
 mod request;
@@ -13,6 +14,10 @@ mod table;
 
 pub use crd::{API_VERSION, GROUP, definition, definition_file, definitions, schema};
 pub use loadjob::{LoadError, LoadJob, LoadJobSpec, LoadJobStatus, LoadState, RejectedRecords};
+pub use partition::{
+    DateTruncSpec, DateUnitSpec, ListPartitionSpec, ListPartitionsSpec, PartitionTermSpec,
+    RangePartitionSpec, RangePartitionsSpec,
+};
 pub use report::{
     LOAD_REPORT_VERSION, LoadCounts, LoadReport, LoadTimes, Outcome, RowError, TERMINATION_MESSAGE_LIMIT,
 };

@@ -5,6 +5,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::PartitionTermSpec;
+
 /// Columns, keys and spread of a table. Once the table exists, its spec is fixed.
 #[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[kube(
@@ -22,6 +24,7 @@ use serde::{Deserialize, Serialize};
     doc = "A Table holds rows on a volume: sorted, bucketed, readable by every engine that reads Delta Lake. LoadJobs bring the rows.",
     validation = Rule::new("size(self.metadata.name) <= 50 && !self.metadata.name.contains('.')").message("metadata.name must be a DNS label of at most 50 characters"),
     validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.version) || self.spec == oldSelf.spec").message("the table exists, so its spec is fixed; make a Table of another name").field_path(".spec"),
+    validation = Rule::new("!has(self.spec.partitionBy) || size(self.spec.partitionBy) < 2 || self.spec.partitionBy.all(term, !has(term.range) && !has(term.list))").message("range and list stand alone in partitionBy").field_path(".spec.partitionBy"),
     printcolumn(name = "Version", type_ = "integer", json_path = ".status.version", description = "Version of the table's log"),
     printcolumn(name = "Rows", type_ = "integer", json_path = ".status.rows", description = "Rows in the table"),
     printcolumn(name = "Bytes", type_ = "integer", json_path = ".status.bytes", description = "Bytes of its segments"),
@@ -46,7 +49,12 @@ pub struct TableSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 255)))]
     pub order_by: Vec<String>,
-    /// How rows are spread over tablets: `hash` or `random`.
+    /// What decides a row's partition; default: the table has one. Partitions keep apart what is loaded,
+    /// overwritten and read together, a day for example.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub partition_by: Vec<PartitionTermSpec>,
+    /// How rows are spread over the tablets of a partition: `hash` or `random`.
     pub distribution: DistributionSpec,
     /// How segments are stored.
     #[serde(default)]
@@ -185,7 +193,7 @@ pub struct TableStatus {
     /// Number of segments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<u64>,
-    /// Number of tablets: partitions × buckets.
+    /// Number of tablets: partitions with rows × buckets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tablets: Option<u64>,
     /// The newest load.

@@ -2,11 +2,13 @@
 
 use longshore_crds::{CompressionSpec, TableSpec};
 use longshore_storage::schema::{
-    Column, Compression, DefaultValue, Distribution, PartitionBy, Place, SchemaError, TableDefinition,
+    Column, Compression, DefaultValue, Distribution, Place, SchemaError, TableDefinition,
 };
 use longshore_storage::types::{DataType, TypeError};
 
 use crate::convert::{MappingError, check_default};
+
+mod partitions;
 
 /// Why a Table's spec makes no table; the message begins with the field.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,14 @@ pub enum TableSpecError {
     /// Neither `hash` nor `random`, or both.
     #[error("spec.distribution: state exactly one of hash and random")]
     Distribution,
+    /// A part of `partitionBy` that says nothing, or too much.
+    #[error("{field}: {problem}")]
+    Partitions {
+        /// Path of the field in the manifest.
+        field: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// Anything else.
     #[error("{field}: {error}")]
     Schema {
@@ -47,6 +57,7 @@ impl TableSpecError {
             Self::Type { error, .. } => error.category(),
             Self::Default { error, .. } => error.category(),
             Self::Distribution => "InvalidDistribution",
+            Self::Partitions { .. } => "InvalidPartition",
             Self::Schema { error, .. } => error.category(),
         }
     }
@@ -68,7 +79,7 @@ pub fn definition(spec: &TableSpec) -> Result<TableDefinition, TableSpecError> {
         columns: columns.collect::<Result<_, _>>()?,
         key: spec.key.columns.clone(),
         order_by: spec.order_by.clone(),
-        partition_by: PartitionBy::None,
+        partition_by: partitions::partition_by(&spec.partition_by)?,
         distribution: distribution(spec)?,
         compression: match spec.storage.compression {
             CompressionSpec::Zstd => Compression::Zstd,
@@ -78,7 +89,7 @@ pub fn definition(spec: &TableSpec) -> Result<TableDefinition, TableSpecError> {
         },
     };
     definition.validate().map_err(|error| {
-        let field = field(error.place(), &definition.distribution);
+        let field = field(error.place(), &definition);
         TableSpecError::Schema { field, error }
     })?;
     // By the very rules of a load: what passes here never fails there.
@@ -96,7 +107,7 @@ fn distribution(spec: &TableSpec) -> Result<Distribution, TableSpecError> {
     }
 }
 
-fn field(place: Place, distribution: &Distribution) -> String {
+fn field(place: Place, definition: &TableDefinition) -> String {
     match place {
         Place::Columns => "spec.columns".to_owned(),
         Place::ColumnName(index) => format!("spec.columns[{index}].name"),
@@ -104,12 +115,12 @@ fn field(place: Place, distribution: &Distribution) -> String {
         Place::ColumnDefault(index) => format!("spec.columns[{index}].default"),
         Place::Key(index) => format!("spec.key.columns[{index}]"),
         Place::OrderBy(index) => format!("spec.orderBy[{index}]"),
-        Place::Partitions => "spec.partitionBy".to_owned(),
-        Place::PartitionColumn(index) => format!("spec.partitionBy.columns[{index}]"),
-        Place::Partition(index) => format!("spec.partitionBy.partitions[{index}]"),
+        Place::Partitions | Place::PartitionColumn(_) | Place::Partition(_) => {
+            partitions::field(place, &definition.partition_by)
+        }
         Place::HashColumns => "spec.distribution.hash.columns".to_owned(),
         Place::HashColumn(index) => format!("spec.distribution.hash.columns[{index}]"),
-        Place::Buckets => match distribution {
+        Place::Buckets => match definition.distribution {
             Distribution::Hash { .. } => "spec.distribution.hash.buckets".to_owned(),
             Distribution::Random { .. } => "spec.distribution.random.buckets".to_owned(),
         },
@@ -121,6 +132,8 @@ mod tests {
     use longshore_crds::{
         ColumnSpec, DistributionSpec, HashDistribution, KeySpec, RandomDistribution, StorageSpec,
     };
+
+    use longshore_storage::schema::PartitionBy;
 
     use super::*;
 
@@ -142,6 +155,7 @@ mod tests {
             ],
             key: KeySpec { columns: vec!["id".to_owned()], ..KeySpec::default() },
             order_by: vec!["at".to_owned()],
+            partition_by: Vec::new(),
             distribution: DistributionSpec {
                 hash: Some(HashDistribution { columns: vec!["id".to_owned()], buckets: 4 }),
                 random: None,

@@ -55,6 +55,7 @@ impl Checker {
                 self.number(schema, number.as_f64().unwrap_or_default(), field);
             }
             ("boolean", Value::Bool(_)) => {}
+            (_, Value::Null) if schema.nullable == Some(true) => {}
             (_, found) => {
                 let hint = match found {
                     Value::Number(_) | Value::Bool(_) if expected == "string" => "; put it in quotes",

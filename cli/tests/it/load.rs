@@ -284,3 +284,45 @@ fn the_example_loads() {
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.out.contains("loaded (label user_behavior: 3 rows, version "), "{said:?}");
 }
+
+const PARTITIONED: &str = "
+apiVersion: longshore.dev/v1alpha1
+kind: Table
+metadata: {name: parts}
+spec:
+  columns:
+  - {name: id, type: INT}
+  - {name: name, type: VARCHAR(3)}
+  partitionBy:
+  - list:
+      columns: [name]
+      partitions:
+      - {name: even, values: [n0, n2, n4, n6, n8, null]}
+      - {name: odd, values: [n1, n3, n5, n7, n9]}
+      - {name: empty, values: [\"\"]}
+  distribution: {hash: {columns: [id], buckets: 2}}
+";
+
+#[test]
+fn partitions_are_described() {
+    let (program, _server) = stage(1);
+    let said = program.apply_text(PARTITIONED);
+    assert_eq!(said.code, 0, "{said:?}");
+    let load = load_job("s3://bucket/d/*.parquet", "").replace("table: t", "table: parts");
+    let said = program.apply_text(&load);
+    assert_eq!(said.code, 0, "{said:?}");
+    let said = program.run(["describe", "table", "parts"]);
+    let (_, listed) = said.out.split_once("Partitions (3):").unwrap_or_else(|| panic!("{said:?}"));
+    let rows: Vec<Vec<&str>> =
+        listed.lines().skip(1).take(4).map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["NAME", "VALUES", "ROWS", "BYTES", "FILES"]);
+    assert_eq!((rows[1][0], rows[1][1], rows[1][3]), ("even", "500", "2"));
+    assert_eq!((rows[2][0], rows[2][1], rows[2][3]), ("odd", "500", "2"));
+    assert_eq!(rows[3], ["empty", "0", "0", "0"]);
+    assert!(said.out.contains("TABLETS               4"), "{said:?}");
+
+    // A fault names the partition by its place in the manifest.
+    let said = program.apply_text(&PARTITIONED.replace("name: parts", "name: other").replace("n9", "n0"));
+    assert!(said.code != 0 && said.err.contains("spec.partitionBy[0].list.partitions[1]"), "{said:?}");
+    assert!(said.err.contains("the value (n0) is in `even` already"), "{said:?}");
+}

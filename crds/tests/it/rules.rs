@@ -221,3 +221,47 @@ fn partitions_are_named_with_overwrite_only() {
         assert!(fine || refusal.contains("partitions are named with mode Overwrite only"), "{refusal}");
     }
 }
+
+#[test]
+fn partitions_are_stated_one_way_each() {
+    let by = |terms: Value| table_refusal(edited(table(), "/spec/partitionBy", terms));
+    let range = |partition: Value| json!({"range": {"column": "id", "partitions": [partition]}});
+    let list = |partition: Value| json!({"list": {"columns": ["id"], "partitions": [partition]}});
+    let less_than = json!({"name": "a", "lessThan": "1"});
+    for terms in [
+        json!([{"dateTrunc": {"unit": "day", "column": "at"}}, {"column": "id"}]),
+        json!([range(less_than.clone())]),
+        json!([range(json!({"name": "a", "start": "1", "end": "MAXVALUE"}))]),
+        json!([list(json!({"name": "a", "values": ["1", null]}))]),
+        json!([list(json!({"name": "a", "tuples": [["1"]]}))]),
+    ] {
+        assert_eq!(by(terms.clone()), "", "{terms}");
+    }
+    for (terms, message) in [
+        (json!([{}]), "state exactly one of column, dateTrunc, range and list"),
+        (
+            json!([{"column": "id", "dateTrunc": {"unit": "day", "column": "at"}}]),
+            "state exactly one of column",
+        ),
+        (json!([{"column": "id"}, range(less_than)]), "range and list stand alone"),
+        (json!([range(json!({"name": "a"}))]), "state either lessThan, or start and end"),
+        (json!([range(json!({"name": "a", "start": "1"}))]), "state either lessThan, or start and end"),
+        (
+            json!([range(json!({"name": "a", "lessThan": "1", "end": "2", "start": "0"}))]),
+            "state either lessThan",
+        ),
+        (json!([list(json!({"name": "a"}))]), "state either values"),
+        (json!([list(json!({"name": "a", "values": ["1"], "tuples": [["1"]]}))]), "state either values"),
+    ] {
+        let refusal = by(terms.clone());
+        assert!(refusal.contains(message), "{terms}: {refusal}");
+    }
+    // Fixed with the rest of the spec once the table exists.
+    let old: Table = parse(edited(table(), "/status", json!({"version": 0})));
+    let new: Table = parse(edited(
+        edited(table(), "/spec/partitionBy", json!([{"column": "id"}])),
+        "/status",
+        json!({"version": 0}),
+    ));
+    assert!(new.validate_cel_update(&old).unwrap_err().to_string().contains("spec is fixed"));
+}

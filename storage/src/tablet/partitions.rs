@@ -49,7 +49,7 @@ impl Partitions {
     /// `TooManyPartitions`; `WrongBatch`, should a row belong to none.
     pub(crate) fn assign(&mut self, batch: &RecordBatch, segments: &Segments) -> Result<(), TabletError> {
         let Some(partitioner) = &mut self.partitioner else { return Ok(()) };
-        partitioner.assign_to(batch, &mut self.indices)?;
+        partitioner.assign_columns(batch.columns(), &mut self.indices)?;
         if self.indices.outside() > 0 {
             let row = self.indices.ids().iter().position(|id| *id == PartitionIndices::OUTSIDE);
             let row = row.unwrap_or_default();

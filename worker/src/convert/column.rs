@@ -20,6 +20,8 @@ pub(super) enum Fault {
     InvalidJson,
     /// NULL where none may stand.
     Null,
+    /// No partition of the table takes the row.
+    NoPartition,
 }
 
 impl Fault {
@@ -32,13 +34,14 @@ impl Fault {
             Self::InvalidUtf8 => "InvalidUtf8",
             Self::InvalidJson => "InvalidJson",
             Self::Null => "NullInNotNull",
+            Self::NoPartition => "NoPartition",
         }
     }
 
     /// Whether the row is filtered also where strict mode is off: a cut text would be a lie, and so would
     /// a NULL in its place.
     pub(super) fn filters_always(self) -> bool {
-        matches!(self, Self::TooLong | Self::InvalidUtf8 | Self::Null)
+        matches!(self, Self::TooLong | Self::InvalidUtf8 | Self::Null | Self::NoPartition)
     }
 }
 

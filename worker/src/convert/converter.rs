@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array};
 use arrow::compute::{FilterBuilder, take};
 use arrow::datatypes::{DataType as ArrowType, Field, Schema, SchemaRef};
-use longshore_storage::schema::DefaultValue;
+use longshore_storage::schema::{DefaultValue, PartitionIndices, Partitioner};
 
 use super::Zone;
 use super::cast::{CastError, Context, cast};
@@ -49,6 +49,10 @@ pub struct Converter {
     /// For columns that are the same in every row: as many rows as the longest batch so far.
     constants: Vec<Option<ArrayRef>>,
     schema: SchemaRef,
+    /// Of a table whose partitions are declared.
+    partitioner: Option<Partitioner>,
+    /// Of the last batch.
+    partitions: PartitionIndices,
 }
 
 impl Converter {
@@ -57,6 +61,8 @@ impl Converter {
         let columns = mapping.feeds.len();
         Self {
             schema: Arc::clone(mapping.table.arrow()),
+            partitioner: Partitioner::new(&mapping.table).filter(Partitioner::can_reject),
+            partitions: PartitionIndices::default(),
             dictionaries: std::iter::repeat_with(DictionaryMemory::default).take(columns).collect(),
             constants: vec![None; columns],
             mapping,
@@ -86,6 +92,7 @@ impl Converter {
             rejects.add(index, &column, declared.nullable);
             arrays.push(column.array);
         }
+        self.check_partitions(&arrays, &mut rejects)?;
         let (kept, reasons) = rejects.finish();
         let mut rows = batch.num_rows();
         if let Some(kept) = kept {
@@ -97,6 +104,16 @@ impl Converter {
         }
         let rejected = self.describe(batch, &reasons[..keep.min(reasons.len())], first_row)?;
         Ok(Converted { batch: self.assemble(arrays, rows)?, filtered: reasons.len() as u64, rejected })
+    }
+
+    /// Where partitions are declared, a row must belong to one.
+    fn check_partitions(&mut self, arrays: &[ArrayRef], rejects: &mut Rejects) -> Result<(), ConvertError> {
+        let Some(partitioner) = &mut self.partitioner else { return Ok(()) };
+        let column = partitioner.columns().next().unwrap_or_default();
+        let assigned = partitioner.assign_columns(arrays, &mut self.partitions);
+        assigned.map_err(|error| self.arrow_error(column, error))?;
+        rejects.add_partitions(column, &self.partitions);
+        Ok(())
     }
 
     fn column(&mut self, index: usize, batch: &RecordBatch) -> Result<Column, ConvertError> {

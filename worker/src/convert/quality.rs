@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, RecordBatch};
 use arrow::datatypes::{DataType as ArrowType, Field};
 use arrow::error::ArrowError;
+use longshore_storage::schema::PartitionIndices;
 use longshore_storage::types::DataType;
 
 use super::Zone;
@@ -24,7 +25,8 @@ pub struct RejectedRow {
     pub row: u64,
     /// Name of the column in the table.
     pub column: String,
-    /// Stable code: `ParseError`, `OutOfRange`, `TooLong`, `InvalidUtf8`, `InvalidJson`, `NullInNotNull`.
+    /// Stable code: `ParseError`, `OutOfRange`, `TooLong`, `InvalidUtf8`, `InvalidJson`, `NullInNotNull`,
+    /// `NoPartition`.
     pub code: &'static str,
     /// What is wrong, without the value.
     pub message: String,
@@ -44,6 +46,7 @@ impl Fault {
             Self::InvalidUtf8 => "the bytes are not UTF-8",
             Self::InvalidJson => "the text is not JSON",
             Self::Null => "NULL in a NOT NULL column",
+            Self::NoPartition => "no partition of the table takes the value",
         }
     }
 }
@@ -85,6 +88,18 @@ impl Rejects {
         }
     }
 
+    /// Takes in the partitions of the rows; `column` is the first that decides them.
+    pub(super) fn add_partitions(&mut self, column: usize, partitions: &PartitionIndices) {
+        if partitions.outside() == 0 {
+            return;
+        }
+        for (row, partition) in partitions.ids().iter().enumerate() {
+            if *partition == PartitionIndices::OUTSIDE {
+                self.reject(Reason { row, column, fault: Fault::NoPartition });
+            }
+        }
+    }
+
     fn reject(&mut self, reason: Reason) {
         let rows = self.rows;
         let kept = self.kept.get_or_insert_with(|| {
@@ -122,7 +137,7 @@ pub(super) fn describe(
         None => "NULL".to_owned(),
     };
     let message = match reason.fault {
-        Fault::Null => reason.fault.message().to_owned(),
+        Fault::Null | Fault::NoPartition => reason.fault.message().to_owned(),
         Fault::Parse => format!("the text is no value of {to}"),
         Fault::OutOfRange => format!("the value is outside the range of {to}"),
         Fault::TooLong => format!("the value is longer than {to} allows; lengths count bytes"),

@@ -177,7 +177,11 @@ impl LoadFailure {
             "DiskFull" | "VolumeError" | "ReadOnlyVolume" => return exit::TRANSIENT,
             "OutcomeUnknown" => return exit::OUTCOME_UNKNOWN,
             // Only an edit mends these: another attempt would meet the same bound.
-            "MemoryBudgetTooSmall" | "UnsupportedDistribution" | "InvalidLabel" | "InvalidPath" => {
+            "MemoryBudgetTooSmall"
+            | "UnsupportedDistribution"
+            | "TooManyPartitions"
+            | "InvalidLabel"
+            | "InvalidPath" => {
                 return exit::REQUEST;
             }
             _ => {}

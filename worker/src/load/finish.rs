@@ -10,11 +10,12 @@ use longshore_crds::{
 use longshore_storage::history::{
     HistoryCounts, HistoryFailure, HistoryFile, HistoryOutcome, HistoryRecord, HistoryRowError, HistoryTimes,
 };
-use longshore_storage::load::{FirstError, LoadFolder, Plan, PlannedTask, TaskReport};
-use longshore_storage::schema::TableSchema;
+use longshore_storage::load::{FirstError, LoadFolder, Plan, PlannedTask, Segment, TaskReport};
+use longshore_storage::schema::{MAX_NEW_PARTITIONS, TableSchema};
 use longshore_storage::table::{
     Claim, CloseOutcome, CommitOutcome, LabelState, LoadCommit, LoadMode, OverwriteScope, Table,
 };
+use longshore_storage::tablet::TabletError;
 
 use super::{FilterRatio, LoadFailure};
 use crate::pipeline::FIRST_ERRORS;
@@ -248,7 +249,11 @@ pub fn commit(
     record.request_digest.clone_from(&plan.request_digest);
     record.times.commit = Some(instant(SystemTime::now()));
     let times = HistoryTimes { finish: None, ..record.times.clone() };
-    let segments = reports.into_iter().flat_map(|report| report.segments).collect();
+    let segments: Vec<Segment> = reports.into_iter().flat_map(|report| report.segments).collect();
+    // Each task counted its own.
+    if let Some(partition) = table.partition_beyond_limit(&segments)? {
+        return Err(TabletError::TooManyPartitions { limit: MAX_NEW_PARTITIONS, partition }.into());
+    }
     let load = LoadCommit {
         segments,
         schema: Arc::clone(schema),

@@ -26,7 +26,8 @@ use longshore_crds::{LoadRequest, OnMissingColumn};
 use longshore_storage::durable::FileSystem;
 use longshore_storage::load::{FileReport, PlannedTask, Segment, TaskReport};
 use longshore_storage::schema::TableSchema;
-use longshore_storage::tablet::{TabletWriter, TaskIdentity, WriterMetrics, WriterOptions};
+use longshore_storage::table::Table;
+use longshore_storage::tablet::{KnownPartitions, TabletWriter, TaskIdentity, WriterMetrics, WriterOptions};
 use tokio_util::sync::CancellationToken;
 
 use crate::convert::Rules;
@@ -101,7 +102,8 @@ pub fn run_task(
         identity,
         writer_options(job),
         Arc::clone(&job.writer_metrics),
-    )?;
+    )?
+    .with_known_partitions(known_partitions(job));
     job.rejects.begin_task(rejected_path);
     let files = TaskFiles::new(job, task);
     let streamed = stream_rows(job, &files, &mut writer).and_then(|()| files.reports());
@@ -117,6 +119,12 @@ pub fn run_task(
         job.rejects.abandon_task();
     }
     ended
+}
+
+/// The partitions that the table has, should a task bring thousands of them.
+fn known_partitions(job: &Job) -> KnownPartitions {
+    let (files, root) = (Arc::clone(&job.files), job.root.clone());
+    Arc::new(move || Table::open(Arc::clone(&files), &root)?.partition_names())
 }
 
 /// Compares rows in and out, and makes the rejected rows durable.

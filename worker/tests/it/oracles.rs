@@ -12,6 +12,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType as Arrow, Field};
 use longshore_crds::Outcome;
+use longshore_storage::schema::{Column, DateUnit, PartitionBy, PartitionTerm, TableDefinition};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -163,7 +164,11 @@ fn maps(random: &mut StdRng) -> ArrayRef {
 }
 
 fn table() -> World {
-    World::with_table(&definition(vec![
+    World::with_table(&definition(columns()))
+}
+
+fn columns() -> Vec<Column> {
+    vec![
         not_null(column("id", "BIGINT")),
         column("flag", "BOOLEAN"),
         column("tiny", "TINYINT"),
@@ -185,7 +190,7 @@ fn table() -> World {
         column("day", "DATE"),
         column("dt", "DATETIME"),
         column("extreme", "BOOLEAN"),
-    ]))
+    ]
 }
 
 #[test]
@@ -203,6 +208,28 @@ fn four_engines_read_every_type_alike() {
     let all = arrow::compute::concat_batches(&batches[0].schema(), &batches).unwrap();
     std::fs::write(&source, parquet_bytes(&all)).unwrap();
     println!("{}", python("read.py", &[world.root().to_str().unwrap(), source.to_str().unwrap()]));
+}
+
+#[test]
+fn four_engines_read_a_partitioned_table() {
+    let mut random = StdRng::seed_from_u64(13);
+    let rows = rows(&mut random, 0);
+    let term = |name: &str| PartitionTerm::Column(name.to_owned());
+    let day = PartitionTerm::DateTrunc { unit: DateUnit::Year, column: "dt".to_owned() };
+    // Text with quotes, tabs, blanks, emoji, without a character; NULL in both.
+    for by in [vec![day], vec![term("text")]] {
+        let definition =
+            TableDefinition { partition_by: PartitionBy::Expression(by), ..definition(columns()) };
+        let world = World::with_table(&definition);
+        world.put_batch("rows.parquet", &rows);
+        let report = world.load(world.request("rows", "rows.parquet"));
+        assert_eq!((report.outcome, report.counts.sink_rows), (Outcome::Loaded, ROWS as u64), "{report:?}");
+        let partitions = world.table().partitions().unwrap();
+        assert!(partitions.len() > 100, "{} partitions", partitions.len());
+        let source = world.folder.path().join("source.parquet");
+        std::fs::write(&source, parquet_bytes(&rows)).unwrap();
+        println!("{}", python("read.py", &[world.root().to_str().unwrap(), source.to_str().unwrap()]));
+    }
 }
 
 #[test]

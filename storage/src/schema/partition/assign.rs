@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::error::ArrowError;
 
 use super::codes::{self, Entries, FastMap, Interner, Lookup, OUTSIDE};
@@ -119,14 +119,17 @@ impl Partitioner {
     /// A batch of other types; a defect of the caller.
     pub fn assign(&mut self, batch: &RecordBatch) -> Result<PartitionIndices, ArrowError> {
         let mut indices = PartitionIndices::default();
-        self.assign_to(batch, &mut indices)?;
+        self.assign_columns(batch.columns(), &mut indices)?;
         Ok(indices)
     }
 
-    /// Like [`Self::assign`], in the room of earlier indices.
-    pub fn assign_to(
+    /// Like [`Self::assign`], of the table's columns in order, in the room of earlier indices.
+    ///
+    /// # Errors
+    /// As [`Self::assign`].
+    pub fn assign_columns(
         &mut self,
-        batch: &RecordBatch,
+        arrays: &[ArrayRef],
         indices: &mut PartitionIndices,
     ) -> Result<(), ArrowError> {
         let Self { columns, entries, kind, scratch } = self;
@@ -135,12 +138,12 @@ impl Partitioner {
         match kind {
             Kind::Range { ranges, .. } => {
                 if let (Some((column, unit)), Some(entries)) = (columns.first(), entries.first_mut()) {
-                    codes::codes(batch.column(*column), *unit, ranges, entries, ids)?;
+                    codes::codes(&arrays[*column], *unit, ranges, entries, ids)?;
                 }
             }
-            Kind::Expression { tuples, .. } => tuples.assign(batch, columns, entries, scratch, ids)?,
+            Kind::Expression { tuples, .. } => tuples.assign(arrays, columns, entries, scratch, ids)?,
             Kind::List { tuples, partition_of, .. } => {
-                tuples.assign(batch, columns, entries, scratch, ids)?;
+                tuples.assign(arrays, columns, entries, scratch, ids)?;
                 for id in ids.iter_mut() {
                     *id = partition_of.get(*id as usize).copied().unwrap_or(OUTSIDE);
                 }
@@ -254,14 +257,14 @@ impl Tuples {
 
     fn assign(
         &mut self,
-        batch: &RecordBatch,
+        arrays: &[ArrayRef],
         columns: &[(usize, Option<DateUnit>)],
         entries: &mut [Entries],
         scratch: &mut Vec<u32>,
         ids: &mut Vec<u32>,
     ) -> Result<(), ArrowError> {
         for (at, ((column, unit), entries)) in columns.iter().zip(entries).enumerate() {
-            let array = batch.column(*column);
+            let array = &arrays[*column];
             if at == 0 {
                 codes::codes(array, *unit, &mut self.columns[at], entries, ids)?;
                 continue;

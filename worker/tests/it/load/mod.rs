@@ -4,6 +4,7 @@ mod atomicity;
 mod columns;
 mod identity;
 mod overwrite;
+mod partitions;
 mod paths;
 mod quality;
 mod types;
