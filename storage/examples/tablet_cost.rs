@@ -1,8 +1,8 @@
 //! What the tablet writer costs: rows of the user guide's table, made in memory in random order, go through
 //! route, sort, gather, encode, and with a small budget spill and merge.
 //!
-//! `tablet_cost ROWS BUDGET_MIB FOLDER [THREADS]` prints CPU seconds, seconds of threads by stage, bytes,
-//! and the peak of memory.
+//! `tablet_cost ROWS BUDGET_MIB FOLDER [THREADS [DAYS]]` prints CPU seconds, seconds of threads by stage,
+//! bytes, and the peak of memory. With DAYS the rows lie in as many partitions of 8 buckets.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +14,9 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType as ArrowType, Field, Schema};
 use longshore_storage::durable::Posix;
-use longshore_storage::schema::{Column, Compression, Distribution, TableDefinition, TableSchema};
+use longshore_storage::schema::{
+    Column, Compression, DateUnit, Distribution, PartitionBy, PartitionTerm, TableDefinition, TableSchema,
+};
 use longshore_storage::tablet::{TabletWriter, TaskIdentity, WriterMetrics, WriterOptions};
 use longshore_storage::types::DataType;
 use rand::rngs::SmallRng;
@@ -29,15 +31,16 @@ const BATCH_ROWS: usize = 8192;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, rows, budget, folder, rest @ ..] = arguments.as_slice() else {
-        return Err("usage: tablet_cost ROWS BUDGET_MIB FOLDER [THREADS]".into());
+        return Err("usage: tablet_cost ROWS BUDGET_MIB FOLDER [THREADS [DAYS]]".into());
     };
     let rows: usize = rows.parse()?;
     let threads = rest.first().map_or(Ok(2), |threads| threads.parse())?;
+    let days: Option<i64> = rest.get(1).map(|days| days.parse()).transpose()?;
     let options =
         WriterOptions { budget_bytes: budget.parse::<usize>()? << 20, threads, ..WriterOptions::default() };
     let root = PathBuf::from(folder);
     std::fs::create_dir_all(&root)?;
-    let schema = user_behavior();
+    let schema = user_behavior(days.is_some());
     let identity = TaskIdentity {
         label: "cost".into(),
         run: 1,
@@ -54,7 +57,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         options,
         Arc::clone(&metrics),
     )?;
-    let mut generator = Generator::new();
+    let mut generator = Generator::new(days.unwrap_or(9));
     let before = status_kib("VmRSS:");
     let (mut generated, start) = (0.0, Instant::now());
     let cpu = cpu_seconds();
@@ -93,7 +96,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn user_behavior() -> Arc<TableSchema> {
+fn user_behavior(by_day: bool) -> Arc<TableSchema> {
     let columns = [
         ("UserID", DataType::Int),
         ("ItemID", DataType::Int),
@@ -108,20 +111,31 @@ fn user_behavior() -> Arc<TableSchema> {
             .collect(),
         key: vec!["UserID".into()],
         order_by: Vec::new(),
-        partition_by: longshore_storage::schema::PartitionBy::None,
-        distribution: Distribution::Hash { columns: vec!["UserID".into()], buckets: 4 },
+        partition_by: if by_day {
+            PartitionBy::Expression(vec![PartitionTerm::DateTrunc {
+                unit: DateUnit::Day,
+                column: "Timestamp".into(),
+            }])
+        } else {
+            PartitionBy::None
+        },
+        distribution: Distribution::Hash {
+            columns: vec!["UserID".into()],
+            buckets: if by_day { 8 } else { 4 },
+        },
         compression: Compression::Zstd,
     }))
 }
 
 struct Generator {
+    seconds: i64,
     random: SmallRng,
     behaviors: ArrayRef,
     schema: Arc<Schema>,
 }
 
 impl Generator {
-    fn new() -> Self {
+    fn new(days: i64) -> Self {
         let text = ArrowType::Dictionary(Box::new(ArrowType::Int32), Box::new(ArrowType::Utf8));
         let instant = DataType::DateTime.arrow();
         let fields = vec![
@@ -132,6 +146,7 @@ impl Generator {
             Field::new("Timestamp", instant, true),
         ];
         Self {
+            seconds: days * 86_400,
             random: SmallRng::seed_from_u64(42),
             behaviors: Arc::new(StringArray::from(vec!["pv", "buy", "cart", "fav"])),
             schema: Arc::new(Schema::new(fields)),
@@ -139,7 +154,7 @@ impl Generator {
     }
 
     fn batch(&mut self, _first: usize, rows: usize) -> Result<RecordBatch, Box<dyn std::error::Error>> {
-        let random = &mut self.random;
+        let (random, seconds) = (&mut self.random, self.seconds);
         let users = Int32Array::from_iter_values((0..rows).map(|_| random.random_range(1..=1_000_000)));
         // Popular items are many: the cube of a uniform number leans to the small.
         let items = Int32Array::from_iter_values((0..rows).map(|_| {
@@ -155,7 +170,7 @@ impl Generator {
             _ => 3,
         }));
         let instants = TimestampMicrosecondArray::from_iter_values(
-            (0..rows).map(|_| 1_511_539_200_000_000 + random.random_range(0..777_600) * 1_000_000),
+            (0..rows).map(|_| 1_511_539_200_000_000 + random.random_range(0..seconds) * 1_000_000),
         );
         let behaviors = DictionaryArray::try_new(kinds, Arc::clone(&self.behaviors))?;
         let columns: Vec<ArrayRef> = vec![
