@@ -11,3 +11,5 @@ pub mod schema;
 pub mod table;
 pub mod tablet;
 pub mod types;
+pub mod vacuum;
+pub mod verify;

@@ -15,6 +15,8 @@ use crate::log::files::segment_of;
 use crate::log::folder::LogFolder;
 use crate::log::head::Head;
 use crate::schema::{TableDefinition, TableSchema};
+use crate::vacuum::{self, VacuumItem, VacuumOptions, VacuumOutcome};
+use crate::verify::{self, Finding, VerifyOptions, VerifyOutcome};
 
 mod alter;
 mod claims;
@@ -221,5 +223,25 @@ impl Table {
     pub fn clean_log(&mut self, options: &CleanOptions) -> Result<CleanOutcome, TableError> {
         self.fold_history()?;
         log::clean(&self.head, options)
+    }
+
+    /// Removes files that no one can need any more, and tells of each to `visit`; or, in a dry run, only
+    /// tells. Any number of processes may do so at once, beside loads and readers.
+    pub fn vacuum(
+        &mut self,
+        options: &VacuumOptions,
+        visit: &mut dyn FnMut(&VacuumItem),
+    ) -> Result<VacuumOutcome, CommitError> {
+        vacuum::vacuum(self, options, visit)
+    }
+
+    /// Compares what is on the volume with what the log says, and tells of each thing that is not as it
+    /// should be to `visit`. Changes nothing.
+    pub fn verify(
+        &mut self,
+        options: &VerifyOptions,
+        visit: &mut dyn FnMut(&Finding),
+    ) -> Result<VerifyOutcome, CommitError> {
+        verify::verify(self, options, visit)
     }
 }

@@ -39,8 +39,20 @@ impl Head {
         Ok(())
     }
 
+    /// What was read of a version whose commits, or whose checkpoint, are gone by now is no damage.
+    fn unless_expired<T>(&self, read: Result<T, TableError>) -> Result<T, TableError> {
+        if read.is_err() {
+            self.check_not_expired()?;
+        }
+        read
+    }
+
     /// Learns which paths were touched since the checkpoint.
     pub(crate) fn touched(&self) -> Result<Touched, TableError> {
+        self.unless_expired(self.read_touched())
+    }
+
+    fn read_touched(&self) -> Result<Touched, TableError> {
         let mut touched = HashMap::new();
         for version in self.tail() {
             self.log().for_each_action(version, |action| {
@@ -70,6 +82,14 @@ impl Head {
     pub(crate) fn visit_files(
         &self,
         touched: &Touched,
+        visit: impl FnMut(Add) -> Result<(), TableError>,
+    ) -> Result<(), TableError> {
+        self.unless_expired(self.read_files(touched, visit))
+    }
+
+    fn read_files(
+        &self,
+        touched: &Touched,
         mut visit: impl FnMut(Add) -> Result<(), TableError>,
     ) -> Result<(), TableError> {
         if let Some(base) = self.checkpoint() {
@@ -90,6 +110,14 @@ impl Head {
 
     /// Gives every file that was removed and may still be read by someone.
     pub(crate) fn visit_removed(
+        &self,
+        touched: &Touched,
+        visit: impl FnMut(Remove) -> Result<(), TableError>,
+    ) -> Result<(), TableError> {
+        self.unless_expired(self.read_removed(touched, visit))
+    }
+
+    fn read_removed(
         &self,
         touched: &Touched,
         mut visit: impl FnMut(Remove) -> Result<(), TableError>,
@@ -175,7 +203,7 @@ pub(crate) fn segment_of(add: Add) -> Segment {
 }
 
 /// Rows, as the statistics say; 0: they do not.
-fn rows_of(stats: &str) -> u64 {
+pub(crate) fn rows_of(stats: &str) -> u64 {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Rows {

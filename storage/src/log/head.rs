@@ -102,6 +102,10 @@ impl Head {
     /// Reads the log from its newest checkpoint to its newest version.
     pub(crate) fn open(log: LogFolder, root: &Path) -> Result<Self, TableError> {
         let state = read_log(&log)?;
+        Self::at(log, root, state)
+    }
+
+    fn at(log: LogFolder, root: &Path, state: State) -> Result<Self, TableError> {
         let schema = resolve(root, &state)?;
         Ok(Self {
             log,
@@ -113,6 +117,22 @@ impl Head {
             in_doubt: false,
             looked_up: RefCell::default(),
         })
+    }
+
+    /// The state of an older version, from a checkpoint below it (none: from version 0 on) and the commits
+    /// between; `None`: one of them is gone.
+    pub(crate) fn replay(
+        log: LogFolder,
+        root: &Path,
+        base: Option<CheckpointFile>,
+        version: u64,
+    ) -> Result<Option<Self>, TableError> {
+        let mut state = read_base(&log, base)?;
+        while state.next <= version {
+            let Some(summary) = log.read_summary(state.next)? else { return Ok(None) };
+            state.apply(summary);
+        }
+        Self::at(log, root, state).map(Some)
     }
 
     pub(crate) fn log(&self) -> &LogFolder {
@@ -284,19 +304,25 @@ impl Head {
 /// Reads from the newest checkpoint to the newest version; again, if a newer checkpoint appears meanwhile.
 fn read_log(log: &LogFolder) -> Result<State, TableError> {
     loop {
-        let mut state = State::default();
-        if let Some(newest) = log.list()?.newest_checkpoint() {
-            let base = checkpoint::read_base(log, newest.version)?;
-            state.protocol = Some(base.protocol);
-            state.metadata = Some(base.metadata);
-            state.checkpoint = Some(newest);
-            state.next = newest.version + 1;
-        }
+        let mut state = read_base(log, log.list()?.newest_checkpoint())?;
         let start = state.checkpoint.map(|checkpoint| checkpoint.version);
         if let Forward::Head(_) = read_forward(log, &mut state, start)? {
             return Ok(state);
         }
     }
+}
+
+/// The state that a checkpoint holds; without one, nothing.
+fn read_base(log: &LogFolder, newest: Option<CheckpointFile>) -> Result<State, TableError> {
+    let mut state = State::default();
+    if let Some(newest) = newest {
+        let base = checkpoint::read_base(log, newest.version)?;
+        state.protocol = Some(base.protocol);
+        state.metadata = Some(base.metadata);
+        state.checkpoint = Some(newest);
+        state.next = newest.version + 1;
+    }
+    Ok(state)
 }
 
 /// Reads forward by name until no name follows, then lists. `start` is the version that was read before.

@@ -124,6 +124,8 @@ impl Table {
 struct Changes {
     widened: Option<Widened>,
     removes: Vec<Remove>,
+    /// Rows of the files that go.
+    removed_rows: u64,
 }
 
 /// What follows from a version.
@@ -185,14 +187,15 @@ impl<'a> Work<'a> {
         if self.deadline.is_some_and(|deadline| SystemTime::now() >= deadline) {
             return Err(CommitError::DeadlinePassed { label: self.claim.label().to_owned() });
         }
-        let mut removes = Vec::new();
+        let mut changes = Changes { widened, ..Changes::default() };
         if let Some(scoped) = &mut self.scoped {
             let Some(scoped) = scoped.at(head)? else { return Ok(Step::Reopen) };
             let declared = head.schema().definition().partition_by.declared().unwrap_or_default();
             scoped.check(self.claim.label(), &declared)?;
-            removes = scoped.removes(now_ms());
+            changes.removes = scoped.removes(now_ms());
+            changes.removed_rows = scoped.rows();
         }
-        Ok(Step::Commit(Box::new(Changes { widened, removes })))
+        Ok(Step::Commit(Box::new(changes)))
     }
 
     /// How the load ended, if its label is loaded.
@@ -264,13 +267,14 @@ impl<'a> Work<'a> {
             // Whatever others did, it is the same commit.
             Some((commit, _)) if as_before && commit.metadata.is_none() => commit,
             _ => {
-                let Changes { widened, removes } = changes;
+                let Changes { widened, removes, removed_rows } = changes;
                 let (protocol, metadata) =
                     widened.map_or((None, None), |widened| (widened.protocol, Some(widened.metadata)));
                 let mut info = info.clone();
                 if self.scoped.is_some() {
-                    let removed = ("numRemovedFiles".to_owned(), text(removes.len()));
-                    info.operation_metrics.extend([removed]);
+                    let files = ("numRemovedFiles".to_owned(), text(removes.len()));
+                    let rows = ("numDeletedRows".to_owned(), text(removed_rows));
+                    info.operation_metrics.extend([files, rows]);
                 }
                 let txns = vec![(load_id(self.claim.label()), self.claim.number())];
                 let lines = Lines { txns, protocol, metadata, removes, adds: self.adds.clone() };

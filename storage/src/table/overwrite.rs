@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{CommitError, OverwriteScope};
 use crate::load::Segment;
 use crate::log::actions::{Add, Remove};
-use crate::log::files::{partition_of, remove_of};
+use crate::log::files::{partition_of, remove_of, rows_of};
 use crate::log::follow::FileSet;
 
 /// Which files an overwrite replaces.
@@ -67,6 +67,11 @@ impl Scoped {
                 Err(CommitError::PartitionOutOfScope { label, partition })
             }
         }
+    }
+
+    /// Rows of all files in scope, as far as their statistics tell.
+    pub(super) fn rows(&self) -> u64 {
+        self.files.values().filter_map(|add| add.stats.as_deref()).map(rows_of).sum()
     }
 
     /// The removes of all files in scope.

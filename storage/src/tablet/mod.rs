@@ -36,6 +36,7 @@ pub use metrics::WriterMetrics;
 pub use names::SegmentName;
 pub(crate) use names::{SegmentNames, SegmentOwner};
 pub use partitions::KnownPartitions;
+pub(crate) use route::Router;
 pub use route::can_hash;
 pub(crate) use segment::{Segments, TabletOutput};
 pub(crate) use spill::{Spill, SpillReader, SpillWriter};

@@ -67,7 +67,11 @@ impl Router {
     }
 
     /// Appends the bucket of each row of `batch` to `routed`.
-    fn route_to_buckets(&mut self, batch: &RecordBatch, routed: &mut Vec<u16>) -> Result<(), TabletError> {
+    pub(crate) fn route_to_buckets(
+        &mut self,
+        batch: &RecordBatch,
+        routed: &mut Vec<u16>,
+    ) -> Result<(), TabletError> {
         let rows = batch.num_rows();
         routed.reserve(rows);
         if self.buckets == 1 {

@@ -1,7 +1,10 @@
 //! Tests of the crate from outside, in one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod clean;
 mod compact;
 mod history;
 mod log;
 mod tablet;
+mod vacuum;
+mod verify;

@@ -3,4 +3,4 @@
 mod beside_others;
 mod faults;
 mod rows;
-mod support;
+pub mod support;

@@ -103,7 +103,9 @@ pub fn load_with(
     let mut writer = TabletWriter::new(files, root, Arc::clone(&schema), identity, options, metrics).unwrap();
     batches.iter().for_each(|batch| writer.append(batch).unwrap());
     let segments = writer.finish().unwrap();
-    let record = HistoryRecord::new(label, run, attempt, HistoryOutcome::Loaded);
+    let mut record = HistoryRecord::new(label, run, attempt, HistoryOutcome::Loaded);
+    record.counts.sink_rows = segments.iter().map(|segment| segment.rows).sum();
+    record.counts.scan_rows = record.counts.sink_rows;
     let load = LoadCommit {
         segments: segments.clone(),
         schema,
