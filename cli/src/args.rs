@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::table::TableArgs;
+
 const EXAMPLES: &str = "\
 Examples:
   # make a table and load it; again: nothing is loaded twice
@@ -22,6 +24,11 @@ Examples:
   # look into files before you write a Table
   longshore files 's3://bucket/folder/*.parquet' --schema
   longshore files data.parquet --rows 5
+
+  # look after a table
+  longshore table history user_behavior
+  longshore table verify user_behavior --full
+  longshore table vacuum user_behavior --dry-run
 
 S3 keys are taken from <data-dir>/secrets/<name>/ (access-key-id, secret-access-key, session-token), from
 AWS_ACCESS_KEY_ID and its fellows, or from the profile; never from a manifest. AWS_ENDPOINT_URL names an
@@ -56,6 +63,8 @@ pub enum Command {
     Describe(DescribeArgs),
     /// Preview Parquet files on S3 or on this machine, or show their columns as a Table would declare them
     Files(FilesArgs),
+    /// Look after one table: its history, whether it is sound, space that can be freed
+    Table(TableArgs),
     /// Print the completion script of a shell
     Completion {
         /// The shell
@@ -146,7 +155,7 @@ pub enum Output {
 }
 
 /// A number of bytes as Kubernetes writes it: `1048576`, `512Mi`, `2Gi`, `500M`.
-fn parse_bytes(text: &str) -> Result<u64, String> {
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 8] = [
         ("Ki", 1 << 10),
         ("Mi", 1 << 20),

@@ -15,6 +15,7 @@ mod manifest;
 mod objects;
 mod print;
 mod progress;
+mod table;
 mod tables;
 
 use std::io::{self, ErrorKind, Write};
@@ -64,6 +65,7 @@ fn run(cli: &Cli) -> anyhow::Result<Ended> {
         }
         Command::Get(args) => answer(&get::run(args, &data_dir)?),
         Command::Describe(args) => answer(&describe::run(args, &data_dir)?),
+        Command::Table(args) => table::run(args, &data_dir),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "longshore", &mut script);

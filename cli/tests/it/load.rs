@@ -17,7 +17,7 @@ const SECRET_KEY: &str = "cli-secret-value-that-nobody-may-see";
 
 /// A server with `files` objects `s3://bucket/d/<n>.parquet` of 1,000 rows, and a program that knows it by its
 /// environment only.
-fn stage(files: usize) -> (Program, BackgroundServer) {
+pub fn stage(files: usize) -> (Program, BackgroundServer) {
     let mut program = Program::new();
     let server = Server::builder()
         .data_dir(program.path("s3"))

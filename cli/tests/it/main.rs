@@ -7,3 +7,4 @@ mod help;
 mod load;
 mod manifests;
 mod program;
+mod table;

@@ -7,7 +7,8 @@ use super::record::{HistoryRecord, RecordReference, parse_document};
 use crate::log::actions::CommitInfo;
 
 /// A load that ended, as a commit tells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct HistoryEntry {
     /// The version whose commit names the record.
     pub version: u64,

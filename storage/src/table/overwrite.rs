@@ -21,7 +21,7 @@ enum Scope {
 #[derive(Debug)]
 pub(super) struct Scoped {
     scope: Scope,
-    /// By path, without statistics.
+    /// By path, with the rows as their only statistics.
     files: BTreeMap<String, Add>,
     /// Files of other engines, if they are in no scope.
     foreign: BTreeSet<String>,
@@ -96,7 +96,8 @@ impl FileSet for Scoped {
             }
         };
         if is_in {
-            self.files.insert(add.path.clone(), Add { stats: None, ..add });
+            let rows = add.stats.as_deref().map(|stats| format!(r#"{{"numRecords":{}}}"#, rows_of(stats)));
+            self.files.insert(add.path.clone(), Add { stats: rows, ..add });
         }
     }
 

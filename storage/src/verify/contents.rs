@@ -1,5 +1,6 @@
 //! The rows of a segment against what the log promises of them: statistics, order, tablet.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, Scalar};
@@ -10,7 +11,6 @@ use arrow::row::{OwnedRow, RowConverter, SortField};
 
 use super::{Run, Severity};
 use crate::load::Segment;
-use crate::log::TableError;
 use crate::log::stats::{Bounds, SegmentStats};
 use crate::scan::scan;
 use crate::schema::{Partitioner, TableSchema};
@@ -48,35 +48,36 @@ impl<'a> Checker<'a> {
     }
 
     /// Reads every row of a segment.
-    pub(super) fn check(&mut self, run: &mut Run<'_>, segment: &Segment) -> Result<(), TableError> {
+    pub(super) fn check(&self, run: &mut Run<'_>, segment: &Segment) {
+        // The decoder may panic over bytes that no encoder writes: that is damage like any other.
+        let looked = catch_unwind(AssertUnwindSafe(|| self.look(segment)));
+        let looked = looked.unwrap_or_else(|_| Err("the decoder gave up over its bytes".to_owned()));
+        match looked {
+            Ok(looking) => {
+                run.outcome.rows_read += looking.rows;
+                for what in looking.found {
+                    run.find(Severity::Error, &segment.path, what, ADVICE);
+                }
+            }
+            Err(what) => {
+                let what = format!("the rows of the segment cannot be read: {what}");
+                run.find(Severity::Error, &segment.path, what, super::segments::RESTORE);
+            }
+        }
+    }
+
+    fn look(&self, segment: &Segment) -> Result<Looking, String> {
         let schema = &self.schema;
         let one = std::slice::from_ref(segment);
         let files = Arc::clone(self.table.files());
         let mut looking = Looking::new(schema, segment);
-        let rows = match scan(files, self.table.root(), Arc::clone(schema), one, None, None) {
-            Ok(rows) => rows,
-            Err(error) => {
-                run.find(Severity::Error, &segment.path, error.to_string(), ADVICE);
-                return Ok(());
-            }
-        };
-        for batch in rows {
-            let looked = match batch {
-                Ok(batch) => looking.look(schema, segment, &batch).map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
-            if let Err(what) = looked {
-                let what = format!("the rows of the segment cannot be read: {what}");
-                run.find(Severity::Error, &segment.path, what, super::segments::RESTORE);
-                return Ok(());
-            }
+        let rows = scan(files, self.table.root(), Arc::clone(schema), one, None, None);
+        for batch in rows.map_err(|error| error.to_string())? {
+            let batch = batch.map_err(|error| error.to_string())?;
+            looking.look(schema, segment, &batch).map_err(|error| error.to_string())?;
         }
-        run.outcome.rows_read += looking.rows;
         looking.end(schema, segment);
-        for what in looking.found {
-            run.find(Severity::Error, &segment.path, what, ADVICE);
-        }
-        Ok(())
+        Ok(looking)
     }
 }
 

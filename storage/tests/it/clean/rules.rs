@@ -8,12 +8,7 @@ use longshore_storage::table::{CleanOptions, LabelState};
 use super::support::{AT_ONCE, clean, tells, versions, with_two_checkpoints};
 use crate::history::support::{is_loaded, load_some, names};
 use crate::log::support::{Place, load};
-
-/// Makes a file look changed hours ago.
-fn age(path: &std::path::Path, hours: u64) {
-    let file = fs::File::options().write(true).open(path).unwrap();
-    file.set_modified(SystemTime::now() - Duration::from_secs(hours * 3_600)).unwrap();
-}
+use crate::vacuum::support::age;
 
 #[test]
 fn commits_below_the_second_newest_checkpoint_go_and_nothing_is_forgotten() {
