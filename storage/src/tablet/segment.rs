@@ -139,24 +139,37 @@ impl Segments {
         }
     }
 
+    fn create_folders(&self, partition: &str, tablet: &str) -> Result<(), TabletError> {
+        let mut directory = self.root.clone();
+        for part in [partition, tablet].into_iter().filter(|part| !part.is_empty()) {
+            directory.push(part);
+            self.files.create_dir(&directory).map_err(|error| TabletError::volume(&directory, error))?;
+        }
+        Ok(())
+    }
+
     /// Makes a new file in the tablet's folder.
     fn create(&self, tablet: Tablet) -> Result<NewFile, TabletError> {
         let partition = self.state()?.partitions.get(tablet.partition as usize).cloned();
         // What was never told is a table's only partition.
         let partition = partition.unwrap_or_default();
         let folder = format!("b-{:05}", tablet.bucket);
-        let mut directory = self.root.clone();
-        for part in [&partition.folder, &folder].into_iter().filter(|part| !part.is_empty()) {
-            directory.push(part);
-            self.files.create_dir(&directory).map_err(|error| TabletError::volume(&directory, error))?;
-        }
+        self.create_folders(&partition.folder, &folder)?;
         let name = self.names.next();
         let relative = match partition.folder.as_str() {
             "" => format!("{folder}/{name}"),
             of_partition => format!("{of_partition}/{folder}/{name}"),
         };
         let path = self.root.join(&relative);
-        let file = self.files.create(&path).map_err(|error| TabletError::volume(&path, error))?;
+        let file = match self.files.create(&path) {
+            // Vacuum found the folder empty for a day, and removed it between the two calls.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.create_folders(&partition.folder, &folder)?;
+                self.files.create(&path)
+            }
+            other => other,
+        };
+        let file = file.map_err(|error| TabletError::volume(&path, error))?;
         let mut state = self.state()?;
         state.made.push(path.clone());
         state.folders.entry(partition.folder.clone()).or_default().insert(folder);

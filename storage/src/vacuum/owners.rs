@@ -109,7 +109,10 @@ fn number_of(hash: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn owners(states: &[(&str, Option<(u32, bool)>, bool)]) -> Owners {
+    /// Label, newest claim and whether it closes its run, whether the label is loaded.
+    type Told<'a> = (&'a str, Option<(u32, bool)>, bool);
+
+    fn owners(states: &[Told<'_>]) -> Owners {
         let mut wanted = Wanted::default();
         let mut owners = Owners::default();
         for (label, claim, is_loaded) in states {
