@@ -30,7 +30,11 @@ impl FileSystem for Posix {
                 fs::set_permissions(path, fs::Permissions::from_mode(DIRECTORY_MODE))?;
                 Ok(true)
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(false),
+            // What has the name may be out of sight on a network volume: only a file that is seen is refused.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match fs::metadata(path) {
+                Ok(metadata) if !metadata.is_dir() => Err(error),
+                _ => Ok(false),
+            },
             Err(error) => Err(error),
         }
     }

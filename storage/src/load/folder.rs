@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,6 +14,7 @@ use crate::durable::{
     FileSystem, PutSites, SyncSite, VolumeError, discard, make_dirs_below, put_new, read_all, writer_id,
 };
 use crate::log::TableError;
+use crate::log::folder::{LOOK_AGAIN, NAME_WAIT};
 use crate::table::Claim;
 
 /// What is there, durable, since the table was made.
@@ -220,8 +222,17 @@ impl LoadFolder {
         if put_new(self.files.as_ref(), &folder, name, &bytes, sites)? {
             return Ok(document.clone());
         }
-        read_document(self.files.as_ref(), &path)?
-            .ok_or_else(|| damaged(&path, &"it was put in place and removed"))
+        // The name is taken; a network volume may go on for a while to take it for absent.
+        let until = Instant::now() + NAME_WAIT;
+        loop {
+            if let Some(standing) = read_document(self.files.as_ref(), &path)? {
+                return Ok(standing);
+            }
+            if Instant::now() >= until {
+                return Err(damaged(&path, &"it was put in place and removed"));
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
     }
 }
 

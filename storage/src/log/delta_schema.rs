@@ -22,7 +22,8 @@ const ORDER_BY: &str = "longshore.orderBy";
 const DISTRIBUTION: &str = "longshore.distribution";
 const PARTITION_BY: &str = "longshore.partitionBy";
 const COMPRESSION: &str = "longshore.compression";
-const LAYOUT_VERSION: &str = "longshore.layoutVersion";
+/// Property of our tables: the version of their layout.
+pub(crate) const LAYOUT_VERSION: &str = "longshore.layoutVersion";
 const STATISTICS_COLUMNS: &str = "delta.dataSkippingStatsColumns";
 /// Other engines that checkpoint would clean commits by age; ours are needed until their records are folded.
 const LOG_CLEANUP: &str = "delta.enableExpiredLogCleanup";

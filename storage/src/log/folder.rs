@@ -18,7 +18,10 @@ use crate::durable::{FileSystem, SyncSite, read_all};
 pub(crate) const LOG_FOLDER: &str = "_delta_log";
 
 /// How long a name that must be there may stay out of sight (network file systems remember absent names).
-const NAME_WAIT: Duration = Duration::from_secs(60);
+pub(crate) const NAME_WAIT: Duration = Duration::from_secs(60);
+
+/// Pause between two looks at a name that must turn up.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// The folder of the log.
 #[derive(Debug, Clone)]

@@ -7,19 +7,16 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::actions::{Metadata, Protocol, Txn};
 use super::commit_file::CommitSummary;
 use super::error::{CommitError, TableError};
-use super::folder::{CheckpointFile, Listing, LogFolder};
+use super::folder::{CheckpointFile, LOOK_AGAIN, Listing, LogFolder};
 use super::put::{Commit, Put};
 use super::{checkpoint, delta_schema, protocol};
 use crate::durable::SyncSite;
 use crate::schema::TableSchema;
-
-/// Pause between two looks at a name that must turn up.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// A number of an application, and where it was set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -366,6 +363,7 @@ fn resolve(root: &Path, state: &State) -> Result<Arc<TableSchema>, TableError> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::time::Duration;
 
     use super::*;
     use crate::durable::Posix;

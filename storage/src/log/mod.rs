@@ -17,7 +17,7 @@ pub(crate) mod folder;
 pub(crate) mod follow;
 pub(crate) mod head;
 mod lines;
-mod names;
+pub(crate) mod names;
 mod new_checkpoint;
 pub(crate) mod protocol;
 pub(crate) mod put;

@@ -2,16 +2,13 @@
 //! temporary file → write → fsync → link(2) → unlink → fsync of the folder → check → acknowledge.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::actions::{Action, CommitInfo, Metadata, Protocol, Txn};
 use super::error::{CommitError, TableError};
-use super::folder::LogFolder;
+use super::folder::{LOOK_AGAIN, LogFolder};
 use super::names::commit_name;
 use crate::durable::{SyncSite, VolumeError, discard, unique_name, write_new};
-
-/// Pause between two looks at a name that must turn up.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// A commit that is ready to be put at any version.
 #[derive(Debug)]

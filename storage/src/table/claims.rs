@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::label::{loaded, newest_claim};
 use super::lines::{Lines, info};
-use super::{Claim, ClaimError, CommitError, Table};
+use super::{Claim, ClaimError, CommitError, Table, TableError};
 use crate::durable::SyncSite;
 use crate::log::actions::{CommitInfo, LongshoreInfo};
 use crate::log::claim::{CLOSED, check_label, claim_id};
@@ -44,6 +44,13 @@ impl Table {
             Ok(Ended::Committed(_)) => Ok(claim),
             Ok(Ended::Decided(refused)) | Err(refused) => Err(refused),
         }
+    }
+
+    /// The claim that another process of the same attempt took (who plans, who does a task, who commits).
+    /// Nothing is read and nothing is taken: whether it is still the newest is asked at the commit.
+    pub fn resume_claim(&self, label: &str, run: u32, attempt: u32) -> Result<Claim, TableError> {
+        check_label(label)?;
+        Ok(Claim::new(label, run, attempt))
     }
 }
 

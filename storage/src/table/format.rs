@@ -2,12 +2,15 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use super::TableError;
 use crate::durable::{FileSystem, PutSites, SyncSite, put_new, read_all};
-use crate::log::folder::LOG_FOLDER;
+use crate::log::delta_schema::LAYOUT_VERSION as LAYOUT_PROPERTY;
+use crate::log::folder::{LOG_FOLDER, LOOK_AGAIN, NAME_WAIT};
+use crate::log::names::commit_name;
 
 /// Our own folder in the table's.
 pub(super) const OWN_FOLDER: &str = "_longshore";
@@ -36,12 +39,32 @@ pub(super) fn write(files: &dyn FileSystem, root: &Path) -> Result<(), TableErro
 
 /// Refuses a folder that is not ours, or of a newer layout.
 pub(super) fn check(files: &dyn FileSystem, root: &Path) -> Result<(), TableError> {
-    match read(files, root)? {
-        Some(_) => Ok(()),
-        None if is_delta(files, root)? => {
-            Err(foreign(root, &"it is a Delta table of another engine; choose another folder"))
+    let until = Instant::now() + NAME_WAIT;
+    loop {
+        if read(files, root)?.is_some() {
+            return Ok(());
         }
-        None => Err(foreign(root, &"there is no table in it")),
+        if !is_delta(files, root)? {
+            return Err(foreign(root, &"there is no table in it"));
+        }
+        // Our document is durable before our log begins: a network volume may go on for a while to take its
+        // name for absent.
+        if !begins_as_ours(files, root)? || Instant::now() >= until {
+            return Err(foreign(root, &"it is a Delta table of another engine; choose another folder"));
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+}
+
+/// Whether the log begins with the metadata that we write.
+fn begins_as_ours(files: &dyn FileSystem, root: &Path) -> Result<bool, TableError> {
+    let path = root.join(LOG_FOLDER).join(commit_name(0));
+    match read_all(files, &path) {
+        Ok(bytes) => {
+            Ok(bytes.windows(LAYOUT_PROPERTY.len()).any(|bytes| bytes == LAYOUT_PROPERTY.as_bytes()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(TableError::volume("read", &path, error)),
     }
 }
 

@@ -1,12 +1,13 @@
 //! Plans, task reports, and what an attempt finds of those before it.
 
-use std::fs;
+use std::{fs, io};
 
 use longshore_storage::load::{
     FileReport, LoadFolder, Plan, PlannedFile, PlannedTask, TaskReport, adoptable,
 };
 use longshore_storage::table::Table;
 
+use super::faulty::{Fault, Faulty};
 use super::support::{Place, commit, failed_record, segment, temporary_files};
 
 fn plan(table: &Table, keys: &[&str]) -> Plan {
@@ -64,6 +65,18 @@ fn the_first_plan_and_the_first_report_win() {
     assert_eq!(folder.task_reports().unwrap().len(), 1);
     assert!(temporary_files(&folder.path()).is_empty());
     assert_eq!(folder.rejected_path(3, "w"), "_longshore/loads/l/1-1/rejected-0003-w.parquet");
+}
+
+#[test]
+fn a_plan_that_has_won_and_is_not_seen_yet_is_waited_for() {
+    let place = Place::empty();
+    let (faulty, files) = Faulty::shared();
+    let mut table = place.create(files).unwrap();
+    let folder = claimed_folder(&mut table, 1);
+    let (first, second) = (plan(&table, &["a"]), plan(&table, &["a", "b"]));
+    assert_eq!(folder.put_plan(&first).unwrap(), first);
+    faulty.fail_first("open plan.json", Fault::Fails(io::ErrorKind::NotFound));
+    assert_eq!(folder.put_plan(&second).unwrap(), first);
 }
 
 #[test]

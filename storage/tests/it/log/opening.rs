@@ -1,13 +1,14 @@
 //! Making and opening a table; what is refused.
 
-use std::fs;
 use std::sync::Arc;
+use std::{fs, io};
 
 use longshore_storage::durable::Posix;
 use longshore_storage::schema::Compression;
 use longshore_storage::table::{CommitOutcome, LabelState, Table};
 use longshore_storage::types::DataType;
 
+use super::faulty::{Fault, Faulty};
 use super::support::{Place, column, commit, definition, load, temporary_files};
 
 #[test]
@@ -78,6 +79,14 @@ fn a_folder_with_something_else_is_refused_and_not_touched() {
 
     let error = Table::open(Arc::new(Posix), &place.root).unwrap_err();
     assert_eq!(error.category(), "NotALongshoreTable");
+}
+
+#[test]
+fn a_table_whose_format_is_not_seen_yet_is_waited_for() {
+    let (place, _) = Place::with_table();
+    let (faulty, files) = Faulty::shared();
+    faulty.fail_first("open format.json", Fault::Fails(io::ErrorKind::NotFound));
+    Table::open(files, &place.root).unwrap();
 }
 
 #[test]
