@@ -9,10 +9,10 @@ ORACLES := worker/tests/oracles/requirements.txt
 ROWS ?= 10000000
 SCALE_BYTES ?= 10000000000
 
-.PHONY: help build test demo bench venv lint doc deny generate prerequisites clean
+.PHONY: help build test e2e-storage demo bench venv lint doc deny generate prerequisites clean
 
 help: ## What there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 prerequisites:
 	@scripts/prerequisites
@@ -22,6 +22,10 @@ build: prerequisites ## Build everything (development profile)
 
 test: prerequisites venv ## All tests; no root and no cluster needed. KILLS=n: how often the crash test kills
 	cargo test --locked --workspace
+
+e2e-storage: prerequisites ## Power cuts on ext4 and xfs, two clients of a network volume; Linux, root, 5 minutes
+	cargo build --locked -p longshore-e2e-storage
+	e2e/storage/run $(TARGET_DIR)/debug
 
 demo: prerequisites ## Ten million rows from an S3 server into a table; again: nothing is loaded twice
 	cargo build --locked --bins
