@@ -255,7 +255,7 @@ mod tests {
         table.commit_load(&claim, commit).unwrap();
         assert_eq!(read_rows(&table).unwrap(), BTreeMap::from([(3, 500)]));
 
-        let mut twice = report.segments.clone();
+        let mut twice = report.segments;
         twice.push(twice[0].clone());
         let error = rows_of(&files, &root, &table, &twice).unwrap_err();
         assert!(error.to_string().contains("twice"), "{error}");
