@@ -44,18 +44,34 @@ sites! {
     CommitName = "commit-name",
     /// Versions of other writers, before a version is linked on top of them: no hole below it.
     BuildOnNames = "build-on-names",
-    /// Versions that were read, before an answer follows from them (loaded, closed, claim lost).
-    AnswerNames = "answer-names",
+    /// Versions of another creator, before the table is said to be there.
+    CreateAnswer = "create-answer",
+    /// Versions that were read, before a claim is refused by them.
+    ClaimAnswer = "claim-answer",
+    /// Versions that were read, before the state of a label is told.
+    LabelAnswer = "label-answer",
+    /// Versions that were read, before a load ends by them: loaded by another, claim lost.
+    LoadAnswer = "load-answer",
+    /// Versions that were read, before the closing of a run ends by them.
+    CloseAnswer = "close-answer",
+    /// Versions that were read, before a column is said to be there, or to have another type.
+    AlterAnswer = "alter-answer",
+    /// Versions that were read, before a compaction ends by them.
+    CompactionAnswer = "compaction-answer",
+    /// Versions that were read, before the newest epoch is told.
+    EpochAnswer = "epoch-answer",
     /// Versions that a checkpoint holds, before it is linked: it must not hold what a cut takes back.
     CheckpointBaseNames = "checkpoint-base-names",
     /// A checkpoint's rows.
     CheckpointContents = "checkpoint-contents",
     /// The name of a checkpoint, before the hint or a cleaning relies on it.
     CheckpointName = "checkpoint-name",
+    /// A newer checkpoint of another writer, before the hint names it.
+    HintBaseNames = "hint-base-names",
+    /// The name of `_last_checkpoint`, before a checkpoint that an older one names is removed.
+    HintName = "hint-name",
     /// The bytes of `_last_checkpoint`.
     HintContents = "hint-contents",
-    /// The name of `_last_checkpoint`, before what it named until then is cleaned.
-    HintName = "hint-name",
     /// A history record: the commit that names it has its digest.
     RecordContents = "record-contents",
     /// The name of a history record, before the commit that names it.
@@ -64,9 +80,13 @@ sites! {
     FoldedContents = "folded-contents",
     /// The name of a file of folded records, before those that it holds are removed.
     FoldedName = "folded-name",
+    /// The name of a larger folded file of another process, before those that it holds are removed.
+    LargerFoldedName = "larger-folded-name",
+    /// The name of a folded file whose maker died, before the records that it holds are removed.
+    LeftFoldedName = "left-folded-name",
     /// Versions that were read, before their records are folded.
     FoldBaseNames = "fold-base-names",
-    /// Versions and checkpoints that were read, before commits are removed from the log.
+    /// Checkpoints that were read, before the hint names them and commits below them go.
     CleanBaseNames = "clean-base-names",
     /// Versions that were read, before vacuum removes what they do not name.
     VacuumBaseNames = "vacuum-base-names",

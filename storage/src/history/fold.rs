@@ -159,7 +159,7 @@ fn remove_contained(files: &dyn FileSystem, root: &Path) -> Result<(), HistoryEr
         // Whoever put the larger one in place may not have come to its fsync.
         let folder = root.join(HISTORY_FOLDER);
         files
-            .sync_dir(&folder, SyncSite::FoldedName)
+            .sync_dir(&folder, SyncSite::LargerFoldedName)
             .map_err(|e| VolumeError::new("fsync the folder", &folder, e))?;
     }
     for file in listing.contained() {
@@ -185,7 +185,7 @@ fn remove_left_over(head: &Head, listing: &HistoryListing) -> Result<(), TableEr
         if !synced {
             let folder = root.join(HISTORY_FOLDER);
             files
-                .sync_dir(&folder, SyncSite::FoldedName)
+                .sync_dir(&folder, SyncSite::LeftFoldedName)
                 .map_err(|e| TableError::volume("fsync the folder", &folder, e))?;
             synced = true;
         }

@@ -15,7 +15,8 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use crate::durable::{FileSystem, SyncSite, VolumeError, WriteFile, read_all};
+use crate::durable::{FileSystem, SyncSite, VolumeError, read_all};
+use crate::parquet_io::CountedFile;
 
 /// Bytes of rows that are held before they are encoded.
 const ROW_GROUP_BYTES: usize = 8 << 20;
@@ -74,7 +75,7 @@ impl RejectedError {
 pub struct RejectedWriter {
     path: PathBuf,
     files: Arc<dyn FileSystem>,
-    writer: ArrowWriter<Box<dyn WriteFile>>,
+    writer: ArrowWriter<CountedFile>,
     rows: u64,
 }
 
@@ -91,23 +92,23 @@ impl RejectedWriter {
     /// Makes the file, whose folder is there; it fails if the name is taken.
     pub fn create(files: &Arc<dyn FileSystem>, path: &Path) -> Result<Self, RejectedError> {
         let volume = |error| VolumeError::new("create", path, error);
-        let file = files.create(path).map_err(volume)?;
+        let file = CountedFile::create(files.as_ref(), path)?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_max_row_group_row_count(None)
             .build();
-        let writer = ArrowWriter::try_new(file, schema(), Some(properties))
-            .map_err(|error| volume(io::Error::other(error)))?;
+        let writer =
+            ArrowWriter::try_new(file, schema(), Some(properties)).map_err(|error| volume(into_io(error)))?;
         Ok(Self { path: path.to_path_buf(), files: Arc::clone(files), writer, rows: 0 })
     }
 
     /// Appends rows.
     pub fn write(&mut self, records: &[RejectedRecord]) -> Result<(), RejectedError> {
-        let batch = to_batch(records).map_err(|error| self.failed("write", io::Error::other(error)))?;
-        self.writer.write(&batch).map_err(|error| self.failed("write", into_io(error)))?;
+        let batch = to_batch(records).map_err(|error| self.failed(error.into()))?;
+        self.writer.write(&batch).map_err(|error| self.failed(error))?;
         self.rows += records.len() as u64;
         if self.writer.in_progress_size() >= ROW_GROUP_BYTES {
-            self.writer.flush().map_err(|error| self.failed("write", into_io(error)))?;
+            self.writer.flush().map_err(|error| self.failed(error))?;
         }
         Ok(())
     }
@@ -118,20 +119,21 @@ impl RejectedWriter {
     }
 
     /// Ends the file and makes it durable, contents and name. Gives the number of rows.
-    pub fn finish(self) -> Result<u64, RejectedError> {
-        let Self { path, files, writer, rows } = self;
-        let failed = |action, error| VolumeError::new(action, &path, error);
-        let mut file = writer.into_inner().map_err(|error| failed("write", into_io(error)))?;
-        file.sync(SyncSite::RejectedContents).map_err(|error| failed("fsync", error))?;
-        if let Some(folder) = path.parent() {
-            let synced = files.sync_dir(folder, SyncSite::RejectedName);
-            synced.map_err(|error| failed("fsync the folder of", error))?;
+    pub fn finish(mut self) -> Result<u64, RejectedError> {
+        self.writer.finish().map_err(|error| self.failed(error))?;
+        let synced = self.writer.inner_mut().sync(SyncSite::RejectedContents);
+        synced.map_err(|error| VolumeError::new("fsync", &self.path, error))?;
+        if let Some(folder) = self.path.parent() {
+            let synced = self.files.sync_dir(folder, SyncSite::RejectedName);
+            synced.map_err(|error| VolumeError::new("fsync the folder of", &self.path, error))?;
         }
-        Ok(rows)
+        Ok(self.rows)
     }
 
-    fn failed(&self, action: &'static str, error: io::Error) -> RejectedError {
-        VolumeError::new(action, &self.path, error).into()
+    /// What the volume said, if it did: the encoder wraps it beyond recognition.
+    fn failed(&mut self, error: ParquetError) -> RejectedError {
+        let said = self.writer.inner_mut().take_error();
+        VolumeError::new("write", &self.path, said.unwrap_or_else(|| into_io(error))).into()
     }
 }
 

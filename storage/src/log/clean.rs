@@ -74,9 +74,15 @@ pub(crate) fn clean(head: &Head, options: &CleanOptions) -> Result<CleanOutcome,
         for version in listing.checkpoints.iter().rev().take(2) {
             checkpoint::read_through(log, *version)?;
         }
-        log.raise_hint()?;
     }
+    // What the hint names, and what is left to read from, must be there after a power cut.
     log.sync(SyncSite::CleanBaseNames)?;
+    if let Some(newest) = listing.newest_checkpoint() {
+        log.raise_hint(Some(newest.version))?;
+    }
+    if !old.checkpoints.is_empty() {
+        log.sync(SyncSite::HintName)?;
+    }
     remove_commits(head, &mut old, &mut outcome)?;
     // One checkpoint stays below the oldest commit: those that follow it can be read from there.
     for file in old.checkpoints.iter().filter(|file| file.version + 1 < old.first_kept) {

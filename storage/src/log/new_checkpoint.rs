@@ -75,7 +75,7 @@ impl Head {
         log.sync(SyncSite::CheckpointName)?;
         let newest = log.list()?.newest_checkpoint();
         let listed = newest.filter(|newest| newest.version == version).map(|newest| newest.bytes);
-        log.raise_hint()?;
+        log.raise_hint(Some(version))?;
         let bytes = own_bytes.or(listed).unwrap_or_default();
         self.rebase_on(CheckpointFile { version, bytes }, 0);
         Ok(version)
@@ -138,14 +138,19 @@ impl Head {
 }
 
 impl LogFolder {
-    /// Points the hint at the newest checkpoint. Two writers may pass each other between look and rename:
-    /// so each looks again afterwards, and the last one to look has seen the newest.
-    pub(super) fn raise_hint(&self) -> Result<(), TableError> {
+    /// Points the hint at the newest checkpoint, which is durable before if it is not above `durable` already.
+    /// The hint itself need not be: what an older one names is cleaned only after a sync of the folder. Two
+    /// writers may pass each other between look and rename: so each looks again afterwards, and the last one
+    /// to look has seen the newest.
+    pub(super) fn raise_hint(&self, durable: Option<u64>) -> Result<(), TableError> {
         loop {
             let listing = self.list()?;
             let Some(newest) = listing.newest_checkpoint() else { return Ok(()) };
             if self.last_checkpoint()?.is_some_and(|hint| hint.version >= newest.version) {
                 return Ok(());
+            }
+            if Some(newest.version) > durable {
+                self.sync(SyncSite::HintBaseNames)?;
             }
             let path = self.checkpoint_path(newest.version);
             let hint = LastCheckpoint {
@@ -162,7 +167,6 @@ impl LogFolder {
                 discard(self.files(), &temporary);
                 return Err(TableError::volume("rename", &target, error));
             }
-            self.sync(SyncSite::HintName)?;
         }
     }
 }

@@ -48,18 +48,12 @@ impl Table {
     pub fn add_columns(&mut self, columns: &[Column]) -> Result<AlterOutcome, CommitError> {
         self.head.refresh()?;
         let ended = self.head.commit_over(|head| -> Result<_, CommitError> {
-            let widened = match widened(head, columns, Origin::Declared) {
-                Ok(Some(widened)) => widened,
-                // Also after a doubt in which our own commit stood: it is as good as another's.
-                Ok(None) => {
-                    head.make_durable(SyncSite::AnswerNames)?;
-                    return Ok(Decision::Stop(head.version()));
-                }
-                Err(error) => {
-                    head.make_durable(SyncSite::AnswerNames)?;
-                    return Err(error);
-                }
-            };
+            let widened = widened(head, columns, Origin::Declared);
+            if !matches!(widened, Ok(Some(_))) {
+                head.make_durable(SyncSite::AlterAnswer)?;
+            }
+            // Also after a doubt in which our own commit stood: it is as good as another's.
+            let Some(widened) = widened? else { return Ok(Decision::Stop(head.version())) };
             let number = head.txn(SCHEMA_ID)?.map_or(0, |txn| txn.number) + 1;
             let info = CommitInfo {
                 operation_parameters: [("columns".to_owned(), text(widened.added.join(",")))].into(),

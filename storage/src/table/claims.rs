@@ -21,11 +21,14 @@ impl Table {
         self.head.refresh()?;
         let mut claim = Claim::new(label, run, 1);
         let ended = self.head.commit_over(|head| {
+            let refuse = |refused| {
+                head.make_durable(SyncSite::ClaimAnswer)?;
+                Ok(Decision::Stop(refused))
+            };
             if OPERATION.stops_on(Change::LabelLoaded)
                 && let Some((version, record)) = loaded(head, label)?
             {
-                head.make_durable(SyncSite::AnswerNames)?;
-                return Ok(Decision::Stop(ClaimError::AlreadyLoaded { record, version }));
+                return refuse(ClaimError::AlreadyLoaded { record, version });
             }
             match next(newest_claim(head, label)?.as_ref(), label, run) {
                 Ok(next) => {
@@ -34,10 +37,7 @@ impl Table {
                     let commit = lines.commit(&claim_info(&claim))?;
                     Ok(Decision::Commit(Arc::new(commit)))
                 }
-                Err(refused) => {
-                    head.make_durable(SyncSite::AnswerNames)?;
-                    Ok(Decision::Stop(refused))
-                }
+                Err(refused) => refuse(refused),
             }
         });
         match ended {

@@ -109,7 +109,7 @@ fn may_close(
         }
     };
     if outcome.is_some() {
-        head.make_durable(SyncSite::AnswerNames)?;
+        head.make_durable(SyncSite::CloseAnswer)?;
     }
     Ok(outcome)
 }

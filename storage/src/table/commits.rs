@@ -172,7 +172,7 @@ impl<'a> Work<'a> {
     fn look(&mut self, head: &Head) -> Result<Step, CommitError> {
         let step = self.judge(head);
         if matches!(&step, Ok(Step::End(_))) || step.as_ref().is_err_and(CommitError::is_refusal) {
-            head.make_durable(SyncSite::AnswerNames)?;
+            head.make_durable(SyncSite::LoadAnswer)?;
         }
         step
     }

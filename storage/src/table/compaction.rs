@@ -129,6 +129,12 @@ struct Work<'a> {
     tried: Option<u64>,
 }
 
+/// Ends without a commit; what was read is durable before.
+fn stop(head: &Head, outcome: CompactionOutcome) -> Result<Decision<CompactionOutcome>, CommitError> {
+    head.make_durable(SyncSite::CompactionAnswer)?;
+    Ok(Decision::Stop(outcome))
+}
+
 impl Work<'_> {
     fn decide(&mut self, head: &Head) -> Result<Decision<CompactionOutcome>, CommitError> {
         if !head.in_doubt() {
@@ -137,8 +143,7 @@ impl Work<'_> {
         }
         let stands = head.txn(COMMIT_ID)?.map_or(0, |txn| txn.number);
         if let Some(version) = self.tried.filter(|_| stands == self.number) {
-            head.make_durable(SyncSite::AnswerNames)?;
-            return Ok(Decision::Stop(CompactionOutcome::Committed { version }));
+            return stop(head, CompactionOutcome::Committed { version });
         }
         let Some(files) = self.files.at(head)? else { return Ok(Decision::Reopen) };
         if let Some(why) = stopped(head, self.epoch, self.schema, files)? {
@@ -149,11 +154,9 @@ impl Work<'_> {
                     let what = "a compaction of a newer epoch was committed since";
                     return Err(head.log().unknown(version, &what));
                 }
-                head.make_durable(SyncSite::AnswerNames)?;
-                return Ok(Decision::Stop(CompactionOutcome::Committed { version }));
+                return stop(head, CompactionOutcome::Committed { version });
             }
-            head.make_durable(SyncSite::AnswerNames)?;
-            return Ok(Decision::Stop(CompactionOutcome::Dropped { why }));
+            return stop(head, CompactionOutcome::Dropped { why });
         }
         files.check_rows(&self.outputs)?;
         let now = now_ms();

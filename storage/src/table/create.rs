@@ -36,7 +36,7 @@ pub(super) fn create(
         let differences = differences.join("; ");
         return Err(TableError::DefinitionDiffers { path: root.to_owned(), differences });
     }
-    table.head.make_durable(SyncSite::AnswerNames)?;
+    table.head.make_durable(SyncSite::CreateAnswer)?;
     Ok(table)
 }
 

@@ -85,7 +85,7 @@ impl Table {
     /// process may commit under it but the one that took it.
     pub fn epoch(&self, kind: Maintenance) -> Result<Option<Epoch>, TableError> {
         let number = newest(&self.head, kind)?;
-        self.head.make_durable(SyncSite::AnswerNames)?;
+        self.head.make_durable(SyncSite::EpochAnswer)?;
         Ok((number > 0).then_some(Epoch { kind, number, begun: None }))
     }
 }

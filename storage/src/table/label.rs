@@ -46,7 +46,7 @@ impl Table {
                 Some(claim) => LabelState::Claimed { run: claim.run(), attempt: claim.attempt() },
             }
         };
-        self.head.make_durable(SyncSite::AnswerNames)?;
+        self.head.make_durable(SyncSite::LabelAnswer)?;
         Ok(state)
     }
 }

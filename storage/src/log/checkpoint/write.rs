@@ -95,13 +95,14 @@ impl CheckpointWriter {
         self.flush_txns()?;
         self.flush_removes()?;
         self.flush_adds()?;
-        self.writer.flush().map_err(|e| failed(&self.path, e))
+        self.writer.flush().map_err(|e| self.failed(e))
     }
 
     /// Completes the file and makes its contents durable.
     pub(crate) fn finish(mut self) -> Result<Written, TableError> {
         self.end_kind()?;
-        let mut file = self.writer.into_inner().map_err(|e| failed(&self.path, e))?;
+        self.writer.finish().map_err(|e| self.failed(e))?;
+        let file = self.writer.inner_mut();
         file.sync(SyncSite::CheckpointContents).map_err(|e| TableError::volume("fsync", &self.path, e))?;
         Ok(Written { rows: self.rows, files: self.files, bytes: file.bytes() })
     }
@@ -128,7 +129,15 @@ impl CheckpointWriter {
     ) -> Result<(), TableError> {
         let batch = columns::batch(kind, columns).map_err(|e| failed(&self.path, e.into()))?;
         self.rows += batch.num_rows() as u64;
-        self.writer.write(&batch).map_err(|e| failed(&self.path, e))
+        self.writer.write(&batch).map_err(|e| self.failed(e))
+    }
+
+    /// What the volume said, if it did: the encoder wraps it beyond recognition.
+    fn failed(&mut self, error: ParquetError) -> TableError {
+        match self.writer.inner_mut().take_error() {
+            Some(error) => TableError::volume("write", &self.path, error),
+            None => failed(&self.path, error),
+        }
     }
 }
 
