@@ -5,6 +5,7 @@ mod clean;
 mod compact;
 mod history;
 mod log;
+mod mix;
 mod power;
 mod tablet;
 mod vacuum;

@@ -1,6 +1,9 @@
 //! Other engines read what we wrote: delta-rs, Polars, DuckDB and ClickHouse, from the Python environment that
 //! `make venv` makes.
 
+mod foreign;
+mod operations;
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
