@@ -216,7 +216,8 @@ fn four_engines_read_every_type_alike() {
 #[test]
 fn four_engines_read_a_partitioned_table() {
     let mut random = StdRng::seed_from_u64(13);
-    let rows = rows(&mut random, 0);
+    // A file or two for each year or text: few rows make many files, which every filter opens.
+    let rows = rows(&mut random, 0).slice(0, 200);
     let term = |name: &str| PartitionTerm::Column(name.to_owned());
     let day = PartitionTerm::DateTrunc { unit: DateUnit::Year, column: "dt".to_owned() };
     // Text with quotes, tabs, blanks, emoji, without a character; NULL in both.
@@ -226,9 +227,9 @@ fn four_engines_read_a_partitioned_table() {
         let world = World::with_table(&definition);
         world.put_batch("rows.parquet", &rows);
         let report = world.load(world.request("rows", "rows.parquet"));
-        assert_eq!((report.outcome, report.counts.sink_rows), (Outcome::Loaded, ROWS as u64), "{report:?}");
+        assert_eq!((report.outcome, report.counts.sink_rows), (Outcome::Loaded, 200), "{report:?}");
         let partitions = world.table().partitions().unwrap();
-        assert!(partitions.len() > 100, "{} partitions", partitions.len());
+        assert!(partitions.len() > 50, "{} partitions", partitions.len());
         let source = world.folder.path().join("source.parquet");
         std::fs::write(&source, parquet_bytes(&rows)).unwrap();
         println!("{}", python("read.py", &[world.root().to_str().unwrap(), source.to_str().unwrap()]));
