@@ -27,8 +27,11 @@ fn an_unknown_field_names_its_path_and_what_is_expected() {
 
 #[test]
 fn fields_that_come_later_are_not_taken_silently() {
-    let refused = refusal(&load_job("s3://b/k", "  mode: Overwrite"));
-    assert!(refused[0].starts_with("spec.mode: unknown field, expected one of allowEmpty, "), "{refused:?}");
+    let refused = refusal(&load_job("s3://b/k", "  schemaDrift: AddColumns"));
+    assert!(
+        refused[0].starts_with("spec.schemaDrift: unknown field, expected one of allowEmpty, "),
+        "{refused:?}"
+    );
 }
 
 #[test]

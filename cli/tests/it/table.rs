@@ -61,7 +61,8 @@ fn vacuum_shows_what_would_go_and_then_removes_it() {
     let (_, done) = json(&program, &arguments);
     assert_eq!(dry["outcome"]["removed"], done["outcome"]["removed"]);
     assert_eq!(done["outcome"]["removed"]["removedSegment"]["files"], 4);
-    assert_eq!(dry["files"].as_array().unwrap().len(), 4, "{dry}");
+    let would_go = dry["files"].as_array().unwrap().iter();
+    assert_eq!(would_go.filter(|file| file["kind"] == "removedSegment").count(), 4, "{dry}");
     let said = program.run(["table", "vacuum", "t", "--retention-hours", "9999"]);
     assert!(said.code == 1 && said.err.contains("the table forgets them after 168"), "{said:?}");
     assert_eq!(program.run(["table", "verify", "t", "--full"]).code, 0);

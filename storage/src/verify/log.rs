@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{Run, Severity};
 use crate::log::TableError;
 use crate::log::actions::{Add, Remove};
+use crate::log::checkpoint;
 use crate::log::folder::{CheckpointFile, LOG_FOLDER, LogFolder};
 use crate::log::head::Head;
 use crate::table::Table;
@@ -105,7 +106,8 @@ fn check_checkpoint(
     file: CheckpointFile,
 ) -> Result<(), TableError> {
     let name = format!("{LOG_FOLDER}/{:020}.checkpoint.parquet", file.version);
-    let read = Head::replay(log.clone(), table.root(), Some(file), file.version);
+    let read = checkpoint::read_through(log, file.version)
+        .and_then(|()| Head::replay(log.clone(), table.root(), Some(file), file.version));
     let held = match read.and_then(|head| head.as_ref().map(Holds::of).transpose()) {
         Ok(Some(held)) => held,
         Ok(None) => return Ok(()),

@@ -1,5 +1,5 @@
 //! Tests of the crate from outside, in one binary.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::unwrap_in_result, clippy::panic, missing_docs)]
 
 mod clean;
 mod compact;

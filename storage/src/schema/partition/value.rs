@@ -163,6 +163,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::unwrap_in_result)]
     fn parsed(text: &str, data_type: &str) -> Result<Value, String> {
         Value::parse(text, &DataType::parse(data_type).unwrap())
     }

@@ -57,9 +57,8 @@ fn nothing_is_removed_before_the_log_is_durable_and_the_oldest_goes_first() {
     let steps = [
         "open 00000000000000000014.checkpoint.parquet",
         "open 00000000000000000007.checkpoint.parquet",
+        "sync_dir _delta_log",
         "rename .tmp -> _last_checkpoint",
-        "sync_dir _delta_log",
-        "sync_dir _delta_log",
         "remove 00000000000000000000.json",
         "remove 00000000000000000001.json",
         "remove 00000000000000000006.json",

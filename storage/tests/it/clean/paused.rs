@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use longshore_storage::table::{CleanOptions, CommitOutcome, LabelState, Table};
+use sha2::{Digest, Sha256};
 
 use super::support::{AT_ONCE, clean, tells, versions, with_two_checkpoints};
 use crate::history::support::{is_loaded, load_some, loaded, names};
 use crate::log::faulty::Faulty;
-use crate::log::support::{Place, commit};
+use crate::log::support::{Place, commit, load_of};
 use crate::vacuum::support::age;
 
 /// Others load, make two checkpoints and clean.
@@ -51,21 +52,37 @@ fn a_load_below_a_cleaning_is_committed_above_and_its_ghost_is_cleaned() {
 #[test]
 fn a_process_that_was_paused_before_it_folded_takes_no_ghost_for_a_commit() {
     let place = Arc::new(Place::with_table().0);
-    load_some(&mut place.open(), "a", 2);
+    let mut table = place.open();
+    load_some(&mut table, "a", 1);
+    // So large that no later folding takes it along: only the second look at the folder tells.
+    let claim = table.claim("large", 1).unwrap();
+    let mut load = load_of(&table, &claim, 1);
+    load.record.rejected = (0_u32..4_000).map(|n| hex::encode(Sha256::digest(n.to_le_bytes()))).collect();
+    table.commit_load(&claim, load).unwrap();
+    let claim = table.claim("last", 1).unwrap();
+    assert_eq!(table.fold_history().unwrap().folded_to, Some(6));
+    commit(&mut table, &claim, 1).unwrap();
     let (faulty, files) = Faulty::shared();
     let mut folding = Table::open(files, &place.root).unwrap();
     let meanwhile = Arc::clone(&place);
-    // Others fold and clean all that it is about to read; a paused writer's ghost has one of the names.
-    faulty.pause_at("open 00000000000000000002.json", move || {
+    // Others fold and clean the version that it is about to read; a paused writer's ghost has its name, and
+    // a record that is there.
+    faulty.pause_at("open 00000000000000000007.json", move || {
         others_go_on_and_clean(&meanwhile);
-        let ghost = r#"{"commitInfo":{"longshore":{"label":"ghost","run":1,"attempt":1,"counts":{},
-            "record":{"path":"_longshore/history/00000000000000bb-1-1-00000000000000aa-1.json","sha256":"0"}}}}"#;
-        std::fs::write(meanwhile.commit(2), ghost.replace('\n', "")).unwrap();
+        let record =
+            r#"{"version":1,"label":"ghost","run":1,"attempt":1,"outcome":"Loaded","readVersion":1}"#;
+        let path = "_longshore/history/00000000000000bb-1-1-00000000000000aa-1.json";
+        std::fs::write(meanwhile.root.join(path), record).unwrap();
+        let sha256 = hex::encode(Sha256::digest(record));
+        let named = format!(r#"{{"path":"{path}","sha256":"{sha256}"}}"#);
+        let own = format!(r#"{{"label":"ghost","run":1,"attempt":1,"counts":{{}},"record":{named}}}"#);
+        let ghost = format!(r#"{{"commitInfo":{{"longshore":{own}}}}}"#);
+        std::fs::write(meanwhile.commit(7), ghost + "\n").unwrap();
     });
-    let _folded = folding.fold_history();
+    assert_eq!(folding.fold_history().unwrap().records, 0);
     let table = place.open();
     assert!(!loaded(&table).contains(&"ghost".to_owned()));
-    assert_eq!(loaded(&table).len(), 10);
+    assert_eq!(loaded(&table).len(), 11);
     assert_eq!(table.label("ghost").unwrap(), LabelState::Unknown);
 }
 

@@ -78,7 +78,7 @@ fn load(table: &mut Table, label: Label) -> Option<u64> {
         Err(error) => panic!("{label:?}: {error}"),
     };
     let schema = Arc::clone(table.schema());
-    let Some(report) = write(table, label, &claim) else { return None };
+    let report = write(table, label, &claim)?;
     if label.fails_at_first() && run == 1 {
         fail(table, &claim);
         return None;

@@ -93,3 +93,22 @@ fn two_vacuums_at_once_are_in_no_ones_way() {
         assert_eq!((outcome.total().files, outcome.open_files), (0, 1), "{call}");
     }
 }
+
+#[test]
+fn a_tablets_folder_that_is_removed_while_a_load_begins_is_made_again() {
+    use crate::compact::support::{narrow, narrow_rows};
+    let schema = narrow();
+    let (place, _) = crate::compact::support::Place::with_table(schema.definition());
+    let (faulty, files) = Faulty::shared();
+    let mut table = place.open_through(files);
+    let root = place.root.clone();
+    let hash = longshore_storage::load::label_hash("l");
+    faulty.pause_at(&format!("create {hash}"), move || {
+        let folders = ["b-00000", "b-00001"].map(|name| root.join(name));
+        let removed = folders.iter().filter(|folder| std::fs::remove_dir(folder).is_ok()).count();
+        assert!(removed > 0);
+    });
+    let rows = [narrow_rows(&schema, 0, 100)];
+    crate::compact::support::load(&mut table, "l", Default::default(), &rows);
+    assert_eq!(place.open().totals().unwrap().rows, 100);
+}

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use longshore_storage::verify::Severity;
+use longshore_storage::verify::{Severity, VerifyOptions};
 
 use super::support::{change_commit, error, eventful, verify};
 use crate::compact::support::{Place, narrow_table};
@@ -143,6 +143,30 @@ fn a_checkpoint_that_differs_from_the_commits_is_found() {
     let (file, what) = error(&place, false);
     assert_eq!(file, format!("_delta_log/{version:020}.checkpoint.parquet"));
     assert!(what.starts_with("its files (4) are not those of the commits"), "{what}");
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_read_is_found() {
+    let (place, mut table) = narrow_table(2, 50);
+    let version = table.checkpoint().unwrap();
+    drop(table);
+    let path = place.root.join(format!("_delta_log/{version:020}.checkpoint.parquet"));
+    let good = fs::read(&path).unwrap();
+    let mut opened = place.open();
+    for at in [good.len() / 4, good.len() / 2] {
+        let mut bad = good.clone();
+        for byte in &mut bad[at..at + 100] {
+            *byte ^= 0x55;
+        }
+        fs::write(&path, bad).unwrap();
+        let mut findings = Vec::new();
+        let outcome = opened.verify(&VerifyOptions::default(), &mut |found| findings.push(found.clone()));
+        let outcome = outcome.unwrap();
+        assert!(!outcome.is_sound(), "{findings:#?}");
+        assert!(findings.iter().any(|finding| finding.file.ends_with("checkpoint.parquet")), "{findings:#?}");
+    }
+    fs::write(&path, good).unwrap();
+    assert!(verify(&place, false).0.is_sound());
 }
 
 #[test]
