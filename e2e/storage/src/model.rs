@@ -46,6 +46,8 @@ pub enum Operation {
     Compact,
     /// Folds the history and removes from the log what is not needed, however young.
     CleanLog,
+    /// Removes every file that no one can need any more, however young.
+    Vacuum,
 }
 
 impl Operation {
@@ -96,7 +98,8 @@ impl Contents {
                 Operation::Clean { .. }
                 | Operation::Checkpoint
                 | Operation::Compact
-                | Operation::CleanLog => {}
+                | Operation::CleanLog
+                | Operation::Vacuum => {}
             }
         }
         contents
@@ -150,8 +153,8 @@ impl Promise {
     }
 }
 
-/// The kinds of operations, each as often as it comes in twelve.
-const KINDS: [Kind; 12] = [
+/// The kinds of operations, each as often as it comes in thirteen.
+const KINDS: [Kind; 13] = [
     Kind::Load,
     Kind::Load,
     Kind::Load,
@@ -163,6 +166,7 @@ const KINDS: [Kind; 12] = [
     Kind::Compact,
     Kind::Checkpoint,
     Kind::Checkpoint,
+    Kind::Vacuum,
     Kind::CleanLog,
 ];
 
@@ -176,9 +180,10 @@ enum Kind {
     Compact,
     Checkpoint,
     CleanLog,
+    Vacuum,
 }
 
-/// The operations of a seed: creation first, then `count` others. Any twelve hold each kind; their order is
+/// The operations of a seed: creation first, then `count` others. Each thirteen hold each kind; their order is
 /// by lot, but that the log is cleaned at their end, when there is something to clean.
 pub fn operations(seed: u64, count: usize) -> Vec<Operation> {
     let mut rng = StdRng::seed_from_u64(seed);
@@ -201,6 +206,7 @@ pub fn operations(seed: u64, count: usize) -> Vec<Operation> {
                 Kind::Compact => Operation::Compact,
                 Kind::Checkpoint => Operation::Checkpoint,
                 Kind::CleanLog => Operation::CleanLog,
+                Kind::Vacuum => Operation::Vacuum,
             };
             if let Some((load, _)) = operation.brings() {
                 over.push(load);
@@ -222,7 +228,7 @@ mod tests {
         assert_ne!(operations(7, 30), operations(8, 30));
         assert_eq!(operations(7, 30)[0], Operation::Create);
         assert_eq!(operations(7, 30).len(), 31);
-        assert_eq!(operations(7, 12).last(), Some(&Operation::CleanLog));
+        assert_eq!(operations(7, 13).last(), Some(&Operation::CleanLog));
     }
 
     #[test]

@@ -19,6 +19,8 @@ use longshore_storage::schema::{Column, Compression, Distribution, PartitionBy, 
 use longshore_storage::table::{Claim, CleanOptions, LoadCommit, LoadMode, Table};
 use longshore_storage::tablet::{TabletWriter, TaskIdentity, WriterMetrics, WriterOptions};
 use longshore_storage::types::DataType;
+use longshore_storage::vacuum::VacuumOptions;
+use longshore_storage::verify::{Severity, VerifyOptions};
 
 /// Tablets: every load makes a file in each.
 const BUCKETS: u32 = 2;
@@ -177,6 +179,24 @@ pub fn compact(table: &mut Table) -> Result<u64> {
 pub fn clean_log(table: &mut Table) -> Result<u64> {
     table.clean_log(&CleanOptions { min_age: Duration::ZERO })?;
     Ok(table.version())
+}
+
+/// Removes what no one can need any more: what a version removed at once, temporary files of this age.
+pub fn vacuum(table: &mut Table, min_age: Duration) -> Result<u64> {
+    let options = VacuumOptions { retention: Some(Duration::ZERO), min_age, dry_run: false };
+    Ok(table.vacuum(&options, &mut |_| ())?.version)
+}
+
+/// Compares all that is on the volume with the log; the first error that is found is one.
+pub fn verify(table: &mut Table) -> Result<()> {
+    let mut wrong = None;
+    let outcome = table.verify(&VerifyOptions { full: true }, &mut |finding| {
+        if finding.severity == Severity::Error && wrong.is_none() {
+            wrong = Some(finding.clone());
+        }
+    })?;
+    ensure!(outcome.is_sound(), "verify found {} errors, the first: {wrong:?}", outcome.errors);
+    Ok(())
 }
 
 /// Reads every row of the table's version from its Parquet files; answers the rows by load. A row that is

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -13,7 +14,7 @@ use longshore_storage::table::{LabelState, LoadMode, Table};
 use super::work::{commit_label, mode, write_label};
 use crate::cli::Verdict;
 use crate::model::{Contents, Operation, Promise, operations};
-use crate::table::{added_columns, definition, label, plan, read_rows, rows_of, write_task};
+use crate::table::{added_columns, definition, label, plan, read_rows, rows_of, vacuum, verify, write_task};
 
 /// Number of the load after the cut.
 const NEXT_LOAD: u32 = 1_000_000;
@@ -153,10 +154,13 @@ fn finish(table: &mut Table, operation: &Operation, promise: &Promise) -> Result
     Ok(true)
 }
 
-/// Reads all again with a table that is opened anew.
+/// Reads all again with a table that is opened anew, before and after a vacuum, and verifies it.
 fn check_again(root: &Path, due: &BTreeMap<u32, u32>) -> Result<()> {
-    let table = Table::open(Arc::new(Posix), root).context("it does not open after the next load")?;
-    let rows = read_rows(&table).context("the rows do not read after the next load")?;
-    ensure!(rows == *due, "after the next load rows by load are {rows:?}, they must be {due:?}");
-    Ok(())
+    let mut table = Table::open(Arc::new(Posix), root).context("it does not open after the next load")?;
+    for after in ["the next load", "a vacuum"] {
+        let rows = read_rows(&table).with_context(|| format!("the rows do not read after {after}"))?;
+        ensure!(rows == *due, "after {after} rows by load are {rows:?}, they must be {due:?}");
+        vacuum(&mut table, Duration::ZERO).context("vacuum")?;
+    }
+    verify(&mut table)
 }

@@ -5,14 +5,15 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What a cut may tear a write into, bytes.
 pub const BLOCK: u64 = 4096;
 
-/// A disk.
+/// A disk. A copy shares the blocks until they are written.
 #[derive(Debug, Clone, Default)]
 pub struct Image {
-    blocks: BTreeMap<u64, Box<[u8]>>,
+    blocks: BTreeMap<u64, Arc<[u8]>>,
 }
 
 /// Cuts a range at the borders of blocks: (offset, start within the range, length).
@@ -33,8 +34,8 @@ impl Image {
     /// Writes bytes that lie within one block or over many.
     pub fn write(&mut self, offset: u64, bytes: &[u8]) {
         for (at, start, length) in pieces(offset, bytes.len() as u64) {
-            let block =
-                self.blocks.entry(at / BLOCK).or_insert_with(|| vec![0; BLOCK as usize].into_boxed_slice());
+            let block = self.blocks.entry(at / BLOCK).or_insert_with(|| vec![0; BLOCK as usize].into());
+            let block = Arc::make_mut(block);
             let within = (at % BLOCK) as usize;
             let source = &bytes[start as usize..(start + length) as usize];
             block[within..within + source.len()].copy_from_slice(source);
@@ -48,7 +49,7 @@ impl Image {
                 self.blocks.remove(&(at / BLOCK));
             } else if let Some(block) = self.blocks.get_mut(&(at / BLOCK)) {
                 let within = (at % BLOCK) as usize;
-                block[within..within + length as usize].fill(0);
+                Arc::make_mut(block)[within..within + length as usize].fill(0);
             }
         }
     }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
@@ -19,7 +20,7 @@ use super::without::Without;
 use crate::cli::Verdict;
 use crate::model::{Mark, Operation, operations};
 use crate::table::{
-    added_column, added_columns, clean_log, compact, definition, label, load_commit, plan, write_task,
+    added_column, added_columns, clean_log, compact, definition, label, load_commit, plan, vacuum, write_task,
 };
 
 /// Which operations, and where.
@@ -122,6 +123,7 @@ fn perform(
         Operation::Checkpoint => Ok(table.checkpoint()?),
         Operation::Compact => compact(table),
         Operation::CleanLog => clean_log(table),
+        Operation::Vacuum => vacuum(table, Duration::ZERO),
     }
 }
 

@@ -40,6 +40,8 @@ pub enum Order {
     Compact,
     /// Fold the history, remove from the log what is not needed.
     CleanLog,
+    /// Remove the files that no one can need any more.
+    Vacuum,
 }
 
 /// What a process answers.

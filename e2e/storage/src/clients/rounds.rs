@@ -21,7 +21,7 @@ use super::layer::Layer;
 use super::orders::{Answer, Order};
 use super::process::Process;
 use crate::cli::Verdict;
-use crate::table::{label, read_rows};
+use crate::table::{label, read_rows, verify};
 
 /// Rounds on one table before the next is made.
 const ROUNDS_A_TABLE: u32 = 12;
@@ -222,7 +222,7 @@ impl Rounds {
             // Maintenance beside a load.
             _ => {
                 let load = self.next_load(rows);
-                let orders = [Order::Checkpoint, Order::Compact, Order::CleanLog];
+                let orders = [Order::Checkpoint, Order::Compact, Order::CleanLog, Order::Vacuum];
                 let order = &orders[self.rng.random_range(0..orders.len())];
                 let answers = self.both([order, &Order::Load { load, rows }])?;
                 Ok(self.take(&answers[0]).and_then(|()| self.check(load, &answers[1])))
@@ -296,7 +296,7 @@ impl Rounds {
     /// Reads every row of the table: each acknowledged label whole, every other one whole or not at all.
     fn check_table(&mut self) -> Result<()> {
         let root: &Path = &self.state.root;
-        let table = Table::open(Arc::new(Posix), root).context("the table does not open")?;
+        let mut table = Table::open(Arc::new(Posix), root).context("the table does not open")?;
         let rows = read_rows(&table).context("the rows do not read")?;
         self.figures.rows += rows.values().map(|rows| u64::from(*rows)).sum::<u64>();
         for load in self.state.versions.keys() {
@@ -308,6 +308,6 @@ impl Rounds {
             let state = table.label(&label(*load))?;
             ensure!(matches!(state, LabelState::Loaded { .. }), "load {load} has rows, it is {state:?}");
         }
-        Ok(())
+        verify(&mut table)
     }
 }

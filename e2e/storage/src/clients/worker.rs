@@ -15,11 +15,14 @@ use longshore_storage::tablet::TabletError;
 
 use super::orders::{Answer, Order};
 use crate::cli::Verdict;
-use crate::table::{clean_log, compact, definition, label, load_commit, plan, write_task};
+use crate::table::{clean_log, compact, definition, label, load_commit, plan, vacuum, write_task};
 
 /// Tries of one order, and the pause between two: a process is not started again in no time.
 const TRIES: u32 = 60;
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// Age at which a temporary file is taken for one that a dead process left.
+const TEMPORARY_AGE: Duration = Duration::from_secs(3_600);
 
 /// Does what standard input says until it ends.
 pub fn obey(volume: &Path) -> Result<Verdict> {
@@ -90,6 +93,8 @@ impl Worker {
             Order::Checkpoint => self.table()?.checkpoint().map(drop).map_err(Into::into),
             Order::Compact => compact(self.table()?).map(drop),
             Order::CleanLog => clean_log(self.table()?).map(drop),
+            // Temporary files of the other process are in use.
+            Order::Vacuum => vacuum(self.table()?, TEMPORARY_AGE).map(drop),
         }
     }
 
