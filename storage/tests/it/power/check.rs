@@ -9,6 +9,7 @@ use longshore_storage::durable::FileSystem;
 use longshore_storage::history::{HistoryEntry, HistoryFilter, HistoryOutcome};
 use longshore_storage::load::adoptable;
 use longshore_storage::table::{CleanOptions, CommitOutcome, LabelState, LoadCommit, LoadMode, Table};
+use longshore_storage::vacuum::VacuumOptions;
 use serde_json::Value;
 
 use super::promise::{Invariant, Violation};
@@ -240,7 +241,7 @@ impl Check<'_> {
     }
 
     /// What was interrupted is done again by its next attempt, else a new label is loaded; then all of it is
-    /// there, once; now and then also after checkpoints and a cleaning.
+    /// there, once; now and then also after checkpoints, a cleaning of the log and a vacuum.
     fn next_loads(&self, mut table: Table, expected: &Expected) -> Result<(), Violation> {
         let mut all = expected.clone();
         for label in expected.claims.keys().filter(|label| !expected.loaded.contains(*label)) {
@@ -265,6 +266,10 @@ impl Check<'_> {
         table.checkpoint().map_err(failed("no second checkpoint can be made"))?;
         let options = CleanOptions { min_age: Duration::ZERO };
         table.clean_log(&options).map_err(failed("the log cannot be cleaned"))?;
+        let options =
+            VacuumOptions { retention: Some(Duration::ZERO), min_age: Duration::ZERO, dry_run: false };
+        let vacuumed = table.vacuum(&options, &mut |_| {});
+        vacuumed.map_err(broken(Invariant::NextLoad, "vacuum fails"))?;
         let table = Table::open(self.volume.files(), Path::new(ROOT));
         let table = table.map_err(failed("the table does not open from a checkpoint"))?;
         self.named_files(&table, &all)?;

@@ -18,6 +18,7 @@ pub const OVERTAKEN: &[Overtaken] = &[
     Overtaken { name: "a load by another attempt", run: load },
     Overtaken { name: "a load by a claim", run: claim },
     Overtaken { name: "a compaction by an overwrite", run: compaction },
+    Overtaken { name: "an overwrite by a vacuum", run: overwrite },
     Overtaken { name: "a column by the same column", run: column },
     Overtaken { name: "an epoch by a question", run: epoch },
     Overtaken { name: "a first fold by another", run: first_fold },
@@ -79,6 +80,17 @@ fn compaction(volume: &Volume) -> Result<(), Failed> {
     let report = other.task(&folder, 0, 3)?;
     before_next(volume, SyncSite::CommitName, move || compactor.replace(&epoch, &inputs, output));
     other.overwrite_by(&claim, &report)
+}
+
+fn overwrite(volume: &Volume) -> Result<(), Failed> {
+    let mut one = Process::open(volume.clone(), "a")?;
+    one.load_small("l")?;
+    let claim = one.claim("m", 1)?;
+    let folder = one.plan(&claim, 1)?;
+    let report = one.task(&folder, 0, 3)?;
+    let mut other = Process::open(volume.writer(1), "b")?;
+    before_next(volume, SyncSite::CommitName, move || other.vacuum());
+    one.overwrite_by(&claim, &report)
 }
 
 fn column(volume: &Volume) -> Result<(), Failed> {

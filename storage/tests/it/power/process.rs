@@ -19,6 +19,7 @@ use longshore_storage::table::{
 };
 use longshore_storage::tablet::{TabletWriter, TaskIdentity, WriterMetrics, WriterOptions};
 use longshore_storage::types::DataType;
+use longshore_storage::vacuum::VacuumOptions;
 
 use super::promise::Promise;
 use super::recording::ROOT;
@@ -34,7 +35,7 @@ pub type Failed = &'static str;
 pub struct Process {
     pub volume: Volume,
     pub table: Table,
-    /// In the names of its files, as a process' random id is.
+    /// One digit of 16, which stand in the names of its files.
     pub name: &'static str,
 }
 
@@ -50,6 +51,11 @@ impl Process {
     pub fn open(volume: Volume, name: &'static str) -> Result<Self, Failed> {
         let table = Table::open(volume.files(), Path::new(ROOT)).map_err(|error| error.category())?;
         Ok(Self { volume, table, name })
+    }
+
+    /// The random id of the process.
+    fn writer(&self) -> String {
+        self.name.repeat(16)
     }
 
     /// Someone was told what stands at the version that was read.
@@ -117,7 +123,7 @@ impl Process {
             run: claim.run(),
             attempt: claim.attempt(),
             task,
-            writer: self.name.to_owned(),
+            writer: self.writer(),
         };
         let options = WriterOptions { threads: 1, budget_bytes: 1 << 20, ..WriterOptions::default() };
         let schema = Arc::clone(self.table.schema());
@@ -142,7 +148,7 @@ impl Process {
         let mut report = report(task, segments);
         // The first task has a row that does not fit.
         if task == 0 {
-            let rejected = folder.rejected_path(task, self.name);
+            let rejected = folder.rejected_path(task, &self.writer());
             self.rejected(&rejected, claim.label())?;
             (report.rejected, report.rejected_rows) = (Some(rejected), 1);
         }
@@ -301,6 +307,18 @@ impl Process {
     pub fn clean(&mut self) -> Result<(), Failed> {
         let options = CleanOptions { min_age: Duration::ZERO };
         self.table.clean_log(&options).map(|_| ()).map_err(|error| error.category())
+    }
+
+    /// Removes whatever no version needs, however young.
+    pub fn vacuum(&mut self) -> Result<(), Failed> {
+        let zero = Duration::ZERO;
+        let mut options = VacuumOptions { retention: Some(zero), min_age: zero, dry_run: true };
+        let mut going = Vec::new();
+        let told = self.table.vacuum(&options, &mut |item| going.push(format!("{ROOT}/{}", item.path)));
+        told.map_err(|error| error.category())?;
+        options.dry_run = false;
+        going.into_iter().for_each(|path| self.volume.promise(Promise::Release(path)));
+        self.table.vacuum(&options, &mut |_| {}).map(|_| ()).map_err(|error| error.category())
     }
 
     /// Removes plans and reports, of a run that is closed the segments too; rejected rows stay.

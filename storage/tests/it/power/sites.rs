@@ -55,7 +55,7 @@ const PLACES: &[(SyncSite, Shown)] = &[
     (SyncSite::LeftFoldedName, Shown::By(Invariant::LabelsAndRecords)),
     (SyncSite::FoldBaseNames, Shown::By(Invariant::LabelsAndRecords)),
     (SyncSite::CleanBaseNames, Shown::By(Invariant::CheckpointsWhole)),
-    (SyncSite::VacuumBaseNames, Shown::ByNothing),
+    (SyncSite::VacuumBaseNames, Shown::By(Invariant::NamedFilesWhole)),
     (SyncSite::LoadFolderNames, Shown::By(Invariant::AcknowledgedFile)),
     (SyncSite::PlanContents, Shown::By(Invariant::NextLoad)),
     (SyncSite::PlanName, Shown::By(Invariant::AcknowledgedFile)),

@@ -29,6 +29,7 @@ pub const WORKLOADS: &[Workload] = &[
     Workload { name: "checkpoints of two processes", start: with_table, run: checkpoints },
     Workload { name: "overwrite, add columns, compact", start: with_table, run: rewrite },
     Workload { name: "fold and clean", start: with_table, run: fold_and_clean },
+    Workload { name: "fail, overwrite, vacuum", start: with_table, run: vacuum },
     Workload { name: "load into new partitions", start: with_partitions, run: partitions },
 ];
 
@@ -152,6 +153,18 @@ fn fold_and_clean(volume: &Volume) -> Result<(), Failed> {
     process.answer("n")
 }
 
+fn vacuum(volume: &Volume) -> Result<(), Failed> {
+    let mut process = Process::open(volume.clone(), "a")?;
+    process.load_small("l")?;
+    let claim = process.claim("m", 1)?;
+    let folder = process.plan(&claim, 2)?;
+    process.task(&folder, 0, 3)?;
+    process.close("m", 1, None)?;
+    process.overwrite("n", "Brought")?;
+    process.vacuum()?;
+    process.answer("n")
+}
+
 fn partitions(volume: &Volume) -> Result<(), Failed> {
     Process::open(volume.clone(), "a")?.load_small("l")
 }
@@ -208,6 +221,7 @@ pub const MEANWHILE: &[(&str, Does)] = &[
     ("makes a checkpoint", |volume| Process::open(volume.clone(), "b")?.checkpoint()),
     ("closes the run", |volume| Process::open(volume.clone(), "b")?.close("l", 1, None)),
     ("folds", |volume| Process::open(volume.clone(), "b")?.fold()),
+    ("vacuums", |volume| Process::open(volume.clone(), "b")?.vacuum()),
     ("cleans", |volume| Process::open(volume.clone(), "b")?.clean()),
 ];
 
