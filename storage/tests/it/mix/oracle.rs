@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::Int64Type;
 use longshore_storage::durable::Posix;
-use longshore_storage::history::{HistoryFilter, HistoryOutcome};
+use longshore_storage::history::{HistoryEntry, HistoryFilter, HistoryOutcome};
+use longshore_storage::load::Segment;
 use longshore_storage::scan::scan;
 use longshore_storage::table::Table;
 
+use super::PATIENCE;
 use super::rows::Label;
 
 /// What the checks met: a mix that never compacts or overwrites would show nothing.
@@ -43,12 +46,10 @@ impl Seen {
 
 /// Compares the table with its history, and its history with what was acknowledged.
 pub fn check(root: &Path, acknowledged: &str, when: &str) -> Seen {
-    let table = Table::open(Arc::new(Posix), root).unwrap();
-    let filter = HistoryFilter { to_version: Some(table.version()), ..HistoryFilter::default() };
+    let (table, entries, segments) = snapshot(root);
     let mut seen = Seen::default();
     let (mut expected, mut loaded) = (BTreeSet::new(), BTreeMap::new());
-    for entry in table.history(&filter).unwrap() {
-        let entry = entry.unwrap();
+    for entry in entries {
         if entry.record.outcome != HistoryOutcome::Loaded {
             seen.closed += 1;
             continue;
@@ -69,24 +70,47 @@ pub fn check(root: &Path, acknowledged: &str, when: &str) -> Seen {
         assert_eq!(loaded.get(&label), Some(&version.parse().unwrap()), "{label:?} was acknowledged, {when}");
     }
     let expected: BTreeMap<i64, i64> = expected.into_iter().map(|label| (label.0, label.rows())).collect();
-    assert_eq!(whole_labels(&rows_of(&table), when), expected, "{when}");
+    assert_eq!(whole_labels(&rows_of(&table, &segments), when), expected, "{when}");
     seen.rows = expected.values().sum::<i64>().cast_unsigned();
-    seen.compacted =
-        table.segments().unwrap().iter().filter(|segment| segment.path.contains("/compact-")).count() as u64;
+    seen.compacted = segments.iter().filter(|segment| segment.path.contains("/compact-")).count() as u64;
     seen.widened = (table.schema().columns().len() > 2).into();
     seen
 }
 
 /// The rows that a reader sees, by label.
 pub fn visible(root: &Path) -> BTreeMap<i64, i64> {
-    let table = Table::open(Arc::new(Posix), root).unwrap();
-    whole_labels(&rows_of(&table), "as visible")
+    let (table, _, segments) = snapshot(root);
+    whole_labels(&rows_of(&table, &segments), "as visible")
 }
 
-fn rows_of(table: &Table) -> RecordBatch {
-    let segments = table.segments().unwrap();
+/// A table with its history and its files, all of one version: read again when the log was cleaned meanwhile.
+fn snapshot(root: &Path) -> (Table, Vec<HistoryEntry>, Vec<Segment>) {
+    let read = || -> Result<_, String> {
+        let table = Table::open(Arc::new(Posix), root).map_err(|error| format!("{error:?}"))?;
+        let filter = HistoryFilter { to_version: Some(table.version()), ..HistoryFilter::default() };
+        let history = table.history(&filter).map_err(|error| format!("{error:?}"))?;
+        let entries: Result<Vec<_>, _> = history.collect();
+        let entries = entries.map_err(|error| format!("{error:?}"))?;
+        let segments = table.segments().map_err(|error| format!("{error:?}"))?;
+        Ok((table, entries, segments))
+    };
+    let begin = Instant::now();
+    loop {
+        match read() {
+            Ok(read) => return read,
+            Err(error) => assert!(is_behind(&error) && begin.elapsed() < PATIENCE, "{error}"),
+        }
+    }
+}
+
+/// Whether an error says that what was to be read had been cleaned: the processes do not give it its day.
+pub fn is_behind(error: &str) -> bool {
+    ["SnapshotExpired", "NotFound", "No such file"].iter().any(|sign| error.contains(sign))
+}
+
+fn rows_of(table: &Table, segments: &[Segment]) -> RecordBatch {
     let schema = Arc::clone(table.schema());
-    let batches: Vec<_> = scan(Arc::new(Posix), table.root(), Arc::clone(&schema), &segments, None, None)
+    let batches: Vec<_> = scan(Arc::new(Posix), table.root(), Arc::clone(&schema), segments, None, None)
         .unwrap()
         .map(Result::unwrap)
         .collect();

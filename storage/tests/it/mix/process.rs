@@ -19,6 +19,7 @@ use longshore_storage::vacuum::VacuumOptions;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use super::oracle::is_behind;
 use super::rows::{EXTRA_COLUMNS, Label, batch, extra_column};
 
 /// Run by the test of the mix, as a process of its own.
@@ -70,8 +71,7 @@ fn unless_behind<T, E: std::fmt::Debug>(result: Result<T, E>) -> Option<T> {
         Ok(value) => Some(value),
         Err(error) => {
             let text = format!("{error:?}");
-            let behind = ["SnapshotExpired", "NotFound", "No such file"];
-            assert!(behind.iter().any(|sign| text.contains(sign)), "{text}");
+            assert!(is_behind(&text), "{text}");
             None
         }
     }
