@@ -1,0 +1,1 @@
+//! The operator: one controller a kind, each in five steps.

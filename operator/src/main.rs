@@ -1,0 +1,3 @@
+//! `longshore-operator`.
+
+fn main() {}
