@@ -21,7 +21,9 @@ pub use partition::{
 pub use report::{
     LOAD_REPORT_VERSION, LoadCounts, LoadReport, LoadTimes, Outcome, RowError, TERMINATION_MESSAGE_LIMIT,
 };
-pub use request::{Execution, LOAD_REQUEST_VERSION, LoadMode, LoadRequest, OnMissingColumn, RequestError};
+pub use request::{
+    Execution, LOAD_REQUEST_VERSION, LoadMode, LoadRequest, OnMissingColumn, RequestError, SchemaDrift,
+};
 pub use table::{
     ColumnOrigin, ColumnSpec, ColumnStatus, CompressionSpec, DistributionSpec, HashDistribution, KeySpec,
     KeyType, LastLoad, RandomDistribution, StorageSpec, Table, TableSpec, TableStatus,

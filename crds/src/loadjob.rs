@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::request::{LoadMode, OnMissingColumn};
+use crate::request::{LoadMode, OnMissingColumn, SchemaDrift};
 use crate::source::Source;
 
 /// What to load, into which table, and how strictly.
@@ -81,6 +81,12 @@ pub struct LoadJobSpec {
     /// becomes NULL for the rows of that file.
     #[serde(default)]
     pub on_missing_column: OnMissingColumn,
+    /// What happens to a column that a file has and the table does not: it is left alone (Ignore), the load
+    /// fails and names it (Fail), or the table gets it in the same commit as the rows (AddColumns): nullable,
+    /// with the narrowest type that holds the values of all files. Sources with `columns` state what they
+    /// take, and do not drift.
+    #[serde(default)]
+    pub schema_drift: SchemaDrift,
     /// Whether a load of no files or no rows ends in success.
     #[serde(default)]
     pub allow_empty: bool,
@@ -256,6 +262,7 @@ const LOCKED_RULE: &str = "!has(oldSelf.status) || !has(oldSelf.status.state) \
      && self.spec.strictMode == oldSelf.spec.strictMode \
      && self.spec.maxFilterRatio == oldSelf.spec.maxFilterRatio \
      && self.spec.onMissingColumn == oldSelf.spec.onMissingColumn \
+     && self.spec.schemaDrift == oldSelf.spec.schemaDrift \
      && self.spec.allowEmpty == oldSelf.spec.allowEmpty \
      && self.spec.timezone == oldSelf.spec.timezone \
      && self.spec.timeoutSeconds == oldSelf.spec.timeoutSeconds \

@@ -40,6 +40,9 @@ pub struct LoadRequest {
     pub max_filter_ratio: String,
     /// For columns without a declared default that a file lacks.
     pub on_missing_column: OnMissingColumn,
+    /// For columns of a file that the table does not have.
+    #[serde(default, skip_serializing_if = "SchemaDrift::is_ignore")]
+    pub schema_drift: SchemaDrift,
     /// Zero files, or zero rows, end in success.
     pub allow_empty: bool,
     /// IANA name or offset: the zone in which an instant becomes a DATETIME.
@@ -73,6 +76,26 @@ pub enum OnMissingColumn {
     Fail,
     /// NULL; still fails where the column is NOT NULL.
     UseDefault,
+}
+
+/// What to do about a column that a file has and the table does not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum SchemaDrift {
+    /// It is left alone.
+    #[default]
+    Ignore,
+    /// The load fails and names file and column.
+    Fail,
+    /// The table gets it, as a nullable column, in the same commit as the rows.
+    AddColumns,
+}
+
+impl SchemaDrift {
+    /// The default, which a request leaves out: so that its digest is the one from before the field was there.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_ignore(&self) -> bool {
+        *self == Self::Ignore
+    }
 }
 
 /// What becomes of the rows that the table has.
@@ -125,6 +148,7 @@ impl LoadRequest {
             strict_mode: spec.strict_mode,
             max_filter_ratio: spec.max_filter_ratio.clone(),
             on_missing_column: spec.on_missing_column,
+            schema_drift: spec.schema_drift,
             allow_empty: spec.allow_empty,
             timezone: spec.timezone.clone(),
             rejected_records_limit: spec.rejected_records.limit,

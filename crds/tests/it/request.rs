@@ -1,6 +1,6 @@
 //! A LoadJob becomes a LoadRequest.
 
-use longshore_crds::{Execution, LoadJob, LoadRequest, OnMissingColumn};
+use longshore_crds::{Execution, LoadJob, LoadRequest, OnMissingColumn, SchemaDrift};
 
 #[test]
 fn every_field_of_a_load_job_reaches_the_request() {
@@ -8,7 +8,7 @@ fn every_field_of_a_load_job_reaches_the_request() {
         "apiVersion": "longshore.dev/v1alpha1", "kind": "LoadJob", "metadata": {"name": "j"},
         "spec": {
             "table": "t", "label": "l", "mode": "Overwrite", "partitions": ["p1"], "sources": [{"paths": ["s3://b/k"]}], "strictMode": false,
-            "maxFilterRatio": "0.5", "onMissingColumn": "UseDefault", "allowEmpty": true,
+            "maxFilterRatio": "0.5", "onMissingColumn": "UseDefault", "schemaDrift": "Fail", "allowEmpty": true,
             "timezone": "Asia/Shanghai", "timeoutSeconds": 60, "parallelism": 3,
             "rejectedRecords": {"limit": -1}, "retry": 2
         }
@@ -26,6 +26,7 @@ fn every_field_of_a_load_job_reaches_the_request() {
         mode: longshore_crds::LoadMode::Overwrite,
         partitions: vec!["p1".to_owned()],
         on_missing_column: OnMissingColumn::UseDefault,
+        schema_drift: SchemaDrift::Fail,
         allow_empty: true,
         timezone: "Asia/Shanghai".to_owned(),
         rejected_records_limit: -1,

@@ -97,6 +97,47 @@ pub enum MappingError {
         /// What the decoder says.
         reason: String,
     },
+    /// A file has a column that the table does not, and the policy is to fail.
+    #[error(
+        "file {file} has a column {column} that the table does not have; add it to the table, set schemaDrift to \
+         AddColumns, or to Ignore to leave it out"
+    )]
+    UnexpectedColumn {
+        /// The file.
+        file: String,
+        /// Name in the file.
+        column: String,
+    },
+    /// A file has a column that the table cannot get.
+    #[error(
+        "file {file}: column {column} cannot be added to the table: {reason}; rename it, declare it in the \
+         table, or list the columns to load in `columns`"
+    )]
+    CannotAdd {
+        /// The file.
+        file: String,
+        /// Name in the file.
+        column: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Two files disagree about a column that the table is to get.
+    #[error(
+        "column {column} is {first} in file {first_file} and {second} in file {second_file}, and no type holds \
+         both without loss; declare it in the table"
+    )]
+    NoCommonType {
+        /// Name in the first file.
+        column: String,
+        /// The first file.
+        first_file: String,
+        /// Type so far.
+        first: String,
+        /// The file that does not fit.
+        second_file: String,
+        /// Its type.
+        second: String,
+    },
     /// A declared default does not fit its column.
     #[error("the default of column {column} does not fit {data_type}: {reason}")]
     InvalidDefault {
@@ -121,6 +162,8 @@ impl MappingError {
             Self::AmbiguousColumn { .. } => "AmbiguousColumn",
             Self::Uncastable { .. } => "TypeMismatch",
             Self::Unsupported { .. } => "UnsupportedType",
+            Self::UnexpectedColumn { .. } => "UnexpectedColumn",
+            Self::CannotAdd { .. } | Self::NoCommonType { .. } => "CannotAddColumn",
             Self::InvalidDefault { .. } => "InvalidDefault",
         }
     }

@@ -45,6 +45,14 @@ pub enum LoadFailure {
     /// A file's columns do not fit the table.
     #[error(transparent)]
     Mapping(#[from] MappingError),
+    /// The columns of the files cannot be added to the table.
+    #[error(
+        "the columns of the files cannot be added to the table: {reason}; rename them, or list the columns to load"
+    )]
+    Drift {
+        /// What is wrong.
+        reason: String,
+    },
     /// Listing or reading.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -145,6 +153,7 @@ impl LoadFailure {
                 "InvalidRequest"
             }
             Self::Columns { error, .. } | Self::Mapping(error) | Self::Default(error) => error.category(),
+            Self::Drift { .. } => "CannotAddColumn",
             Self::Source(error) => error.category(),
             Self::Decode(error) => error.category(),
             Self::Convert(error) => error.category(),
@@ -196,9 +205,11 @@ impl LoadFailure {
             Self::Quality { .. } | Self::EmptyLoad { .. } => exit::QUALITY,
             Self::Source(error) => source_exit(error),
             Self::Decode(DecodeError::Source(error)) => source_exit(error),
-            Self::Decode(_) | Self::Mapping(_) | Self::Convert(_) | Self::RowAccounting { .. } => {
-                exit::SOURCE
-            }
+            Self::Drift { .. }
+            | Self::Decode(_)
+            | Self::Mapping(_)
+            | Self::Convert(_)
+            | Self::RowAccounting { .. } => exit::SOURCE,
             Self::Table(_) => exit::TABLE_REFUSED,
             Self::Claim(ClaimError::Commit(error)) | Self::Commit(error) => commit_exit(error),
             Self::Claim(_) | Self::Superseded => exit::CLAIM_LOST,

@@ -11,7 +11,7 @@ use longshore_storage::history::{
     HistoryCounts, HistoryFailure, HistoryFile, HistoryOutcome, HistoryRecord, HistoryRowError, HistoryTimes,
 };
 use longshore_storage::load::{FirstError, LoadFolder, Plan, PlannedTask, Segment, TaskReport};
-use longshore_storage::schema::{MAX_NEW_PARTITIONS, TableSchema};
+use longshore_storage::schema::{Column, MAX_NEW_PARTITIONS, TableSchema};
 use longshore_storage::table::{
     Claim, CloseOutcome, CommitOutcome, LabelState, LoadCommit, LoadMode, OverwriteScope, Table,
 };
@@ -226,6 +226,8 @@ pub struct Rows<'a> {
     pub folder: &'a LoadFolder,
     /// The schema that the segments were written by.
     pub schema: &'a Arc<TableSchema>,
+    /// Columns that the table gets with the rows.
+    pub new_columns: Vec<Column>,
     /// The plan.
     pub plan: &'a Plan,
     /// One report a task.
@@ -243,7 +245,7 @@ pub fn commit(
     rows: Rows<'_>,
     deadline: Option<SystemTime>,
 ) -> Result<Ended, LoadFailure> {
-    let Rows { folder, schema, plan, reports, details, start } = rows;
+    let Rows { folder, schema, new_columns, plan, reports, details, start } = rows;
     let claim = folder.claim();
     let mut record = record(request, claim.attempt(), HistoryOutcome::Loaded, &details, start);
     record.request_digest.clone_from(&plan.request_digest);
@@ -260,7 +262,7 @@ pub fn commit(
         record,
         deadline,
         mode: mode_of(request),
-        new_columns: Vec::new(),
+        new_columns,
     };
     let version = match table.commit_load(claim, load)? {
         CommitOutcome::Committed { version } => version,

@@ -2,6 +2,7 @@
 
 mod admit;
 mod cut;
+mod drift;
 mod failure;
 mod finish;
 mod plan;
@@ -16,19 +17,21 @@ use std::time::{Duration, SystemTime};
 use longshore_crds::{LoadReport, LoadRequest};
 use longshore_storage::durable::{FileSystem, Posix};
 use longshore_storage::load::LoadFolder;
+use longshore_storage::schema::TableSchema;
 use longshore_storage::table::{Claim, ClaimError, LabelState, Table};
 use tokio::task::block_in_place;
 use tokio_util::sync::CancellationToken;
 
+use crate::convert::Rules;
 use crate::metrics::Metrics;
 use crate::progress::Phase;
 use crate::source::Store;
 
 pub use cut::cut;
+pub use drift::{refuse_new_columns, wanted as wanted_columns};
 pub use failure::LoadFailure;
 pub use ratio::{FilterRatio, RatioError};
 
-use admit::Admitted;
 use finish::Ended;
 
 /// What belongs to the process and not to the request.
@@ -115,12 +118,15 @@ impl Load<'_> {
         let folder = self.folder.insert(folder).clone();
         self.enter(Phase::Listing);
         let listed = plan::list(self.request, &stores, &self.context.metrics.progress).await?;
-        let (plan, earlier) =
-            block_in_place(|| plan::freeze(self.request, table, &folder, listed, admitted.now_micros))?;
+        let new_columns =
+            block_in_place(|| drift::new_columns(self.request, &schema, &stores, &listed, &cancel))?;
+        let schema = drift::widened(&schema, &new_columns)?;
+        let frozen = plan::Frozen { schema: &schema, listed, now_micros: admitted.now_micros };
+        let (plan, earlier) = block_in_place(|| plan::freeze(self.request, table, &folder, frozen))?;
         self.enter(Phase::Loading);
         let reports = block_in_place(|| {
             tasks::run_all(
-                &self.job(table, &admitted, stores, plan.now_micros, cancel),
+                &self.job(table, &schema, admitted.rules(plan.now_micros), stores, cancel),
                 &claim,
                 &folder,
                 &plan,
@@ -132,6 +138,7 @@ impl Load<'_> {
         let rows = finish::Rows {
             folder: &folder,
             schema: &schema,
+            new_columns,
             plan: &plan,
             reports,
             details,
@@ -192,9 +199,9 @@ impl Load<'_> {
     fn job(
         &self,
         table: &Table,
-        admitted: &Admitted,
+        schema: &Arc<TableSchema>,
+        rules: Rules,
         stores: Vec<Store>,
-        now_micros: i64,
         cancel: CancellationToken,
     ) -> tasks::JobParts {
         tasks::JobParts {
@@ -202,8 +209,9 @@ impl Load<'_> {
             context: self.context.clone(),
             files: Arc::clone(table.files()),
             root: table.root().to_owned(),
-            schema: Arc::clone(table.schema()),
-            rules: admitted.rules(now_micros),
+            schema: Arc::clone(schema),
+            declared_columns: table.schema().columns().len(),
+            rules,
             stores,
             cancel,
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use longshore_crds::LoadRequest;
 use longshore_storage::load::{EarlierAttempt, LoadFolder, Plan, PlannedFile};
+use longshore_storage::schema::TableSchema;
 use longshore_storage::table::Table;
 
 use super::{LoadFailure, cut};
@@ -44,14 +45,24 @@ pub async fn list(
     Ok(listed)
 }
 
+/// What a plan is made of.
+pub struct Frozen<'a> {
+    /// The schema that the tasks write.
+    pub schema: &'a TableSchema,
+    /// The files.
+    pub listed: Vec<PlannedFile>,
+    /// The instant of CURRENT_TIMESTAMP, unless an earlier attempt froze one.
+    pub now_micros: i64,
+}
+
 /// Writes the plan down, keeping the cuts and the frozen instant of an earlier attempt of this run.
 pub fn freeze(
     request: &LoadRequest,
     table: &Table,
     folder: &LoadFolder,
-    listed: Vec<PlannedFile>,
-    now_micros: i64,
+    frozen: Frozen<'_>,
 ) -> Result<(Plan, Vec<EarlierAttempt>), LoadFailure> {
+    let Frozen { schema, listed, now_micros } = frozen;
     let digest = request.digest()?;
     let mut earlier = folder.earlier()?;
     earlier.retain(|attempt| attempt.plan.request_digest == digest && attempt.plan.table_id == table.id());
@@ -61,7 +72,7 @@ pub fn freeze(
         request_digest: digest,
         table_id: table.id().to_owned(),
         schema_version: table.version(),
-        schema_digest: table.schema().digest(),
+        schema_digest: schema.digest(),
         now_micros: last.map_or(now_micros, |attempt| attempt.plan.now_micros),
         tasks: cut(listed, last.map_or(&[], |attempt| &attempt.plan.tasks), task_bytes),
     };

@@ -30,6 +30,8 @@ pub struct JobParts {
     pub root: PathBuf,
     /// The table's schema.
     pub schema: Arc<TableSchema>,
+    /// Columns that the table has; those after them come with this load.
+    pub declared_columns: usize,
     /// The rules of casting.
     pub rules: Rules,
     /// One store a source.
@@ -129,6 +131,7 @@ fn job(parts: &JobParts, kept: u64) -> Job {
         files: Arc::clone(&parts.files),
         root: parts.root.clone(),
         schema: Arc::clone(&parts.schema),
+        declared_columns: parts.declared_columns,
         rules: parts.rules,
         threads,
         memory: MemoryShares::of(parts.context.memory_bytes),

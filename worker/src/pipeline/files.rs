@@ -4,13 +4,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use longshore_crds::SchemaDrift;
 use longshore_storage::load::{FileReport, PlannedFile, PlannedTask};
 
 use super::Job;
 use super::work::WorkList;
 use crate::convert::FileMapping;
 use crate::decode::ParquetFile;
-use crate::load::LoadFailure;
+use crate::load::{LoadFailure, refuse_new_columns, wanted_columns};
 use crate::progress::Progress;
 
 /// A row group that waits to be decoded.
@@ -73,11 +74,16 @@ impl<'a> TaskFiles<'a> {
         let source = planned.source as usize;
         let object = self.job.stores[source].object(planned);
         let parquet = ParquetFile::open(object)?;
+        let columns = self.job.request.sources[source].columns.as_deref();
+        let wanted = wanted_columns(&self.job.schema, self.job.declared_columns, parquet.schema());
+        if self.job.request.schema_drift == SchemaDrift::Fail && columns.is_none() {
+            refuse_new_columns(&self.name(file), &self.job.schema, parquet.schema())?;
+        }
         let mapping = FileMapping::new(
             &self.name(file),
             &self.job.schema,
             parquet.schema(),
-            self.job.request.sources[source].columns.as_deref(),
+            columns.or(wanted.as_deref()),
             self.job.on_missing(),
         )?;
         let counts = &self.counts[file];

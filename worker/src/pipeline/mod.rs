@@ -60,8 +60,10 @@ pub struct Job {
     pub files: Arc<dyn FileSystem>,
     /// The table's folder.
     pub root: PathBuf,
-    /// The table's schema.
+    /// The schema of the segments: the table's, with the columns that the load brings.
     pub schema: Arc<TableSchema>,
+    /// Columns that the table has; those after them come with this load.
+    pub declared_columns: usize,
     /// How values are cast.
     pub rules: Rules,
     /// Threads that sort and encode; as many decode, where the memory allows.

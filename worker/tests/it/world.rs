@@ -9,7 +9,9 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::concat_batches;
 use longshore_crds::source::{Credentials, S3, SecretRef, Source};
-use longshore_crds::{Execution, LOAD_REQUEST_VERSION, LoadMode, LoadReport, LoadRequest, OnMissingColumn};
+use longshore_crds::{
+    Execution, LOAD_REQUEST_VERSION, LoadMode, LoadReport, LoadRequest, OnMissingColumn, SchemaDrift,
+};
 use longshore_s3server::{BackgroundServer, Server};
 use longshore_storage::durable::Posix;
 use longshore_storage::scan::scan;
@@ -120,6 +122,7 @@ impl World {
             strict_mode: true,
             max_filter_ratio: "0".to_owned(),
             on_missing_column: OnMissingColumn::Fail,
+            schema_drift: SchemaDrift::Ignore,
             allow_empty: false,
             timezone: "UTC".to_owned(),
             rejected_records_limit: 1000,

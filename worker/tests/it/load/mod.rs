@@ -2,6 +2,7 @@
 
 mod atomicity;
 mod columns;
+mod drift;
 mod identity;
 mod overwrite;
 mod partitions;
