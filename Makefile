@@ -56,8 +56,9 @@ doc: prerequisites ## API documentation of the crates, without warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
 # The same build as 'make build': another choice of crates would compile their dependencies again.
-generate: build ## Write the generated files: crds/*.yaml
+generate: build ## Write the generated files: crds/*.yaml and their copies in the chart
 	$(TARGET_DIR)/debug/crdgen
+	cp crds/*.yaml charts/longshore-crds/files/
 
 clean: ## Remove what the build, the tests and the demo made
 	rm -rf $(VENV) .demo
