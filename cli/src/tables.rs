@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use longshore_crds::{ColumnOrigin, ColumnStatus, TableStatus};
+use longshore_crds::TableStatus;
 use longshore_storage::durable::Posix;
 use longshore_storage::schema::TableDefinition;
-use longshore_storage::table::{PartitionSummary, Table, TableError, Totals};
+use longshore_storage::table::{CommitError, PartitionSummary, Table, TableError, Totals};
+use longshore_worker::table::{columns, figures};
 
 pub use longshore_storage::table::LabelState;
 
-/// Columns that a status lists.
-const LISTED_COLUMNS: usize = 200;
-
-/// Makes the table, or opens the one that is there if its definition is the same.
-pub fn create(root: &Path, definition: &TableDefinition) -> Result<TableStatus, TableError> {
-    status(&Table::create(Arc::new(Posix), root, definition)?)
+/// Makes the table, or opens the one that is there if it agrees with the definition; nullable columns that it
+/// lacks are added.
+pub fn declare(root: &Path, definition: &TableDefinition) -> Result<TableStatus, CommitError> {
+    let (table, _) = Table::declare(Arc::new(Posix), root, definition)?;
+    Ok(status(&table)?)
 }
 
 /// What is known of the table now.
@@ -43,24 +43,15 @@ pub fn partitions(root: &Path) -> Result<Vec<PartitionSummary>, TableError> {
 }
 
 fn status(table: &Table) -> Result<TableStatus, TableError> {
-    let partitions = table.partitions()?;
-    let sum = |of: fn(&Totals) -> u64| partitions.iter().map(|partition| of(&partition.totals)).sum();
-    let is_partitioned = !table.schema().partition_columns().is_empty();
-    let of_table = if is_partitioned { partitions.len() as u64 } else { 1 };
-    let columns = table.schema().columns();
-    let listed = columns.iter().take(LISTED_COLUMNS).map(|column| ColumnStatus {
-        name: column.name.clone(),
-        data_type: column.data_type.to_string(),
-        origin: ColumnOrigin::Declared,
-    });
+    let figures = figures(table)?;
     Ok(TableStatus {
-        columns: listed.collect(),
-        column_count: u32::try_from(columns.len()).ok(),
-        version: Some(table.version()),
-        rows: Some(sum(|totals| totals.rows)),
-        bytes: Some(sum(|totals| totals.bytes)),
-        files: Some(sum(|totals| totals.files)),
-        tablets: Some(of_table * u64::from(table.schema().buckets())),
+        columns: columns(table)?,
+        column_count: Some(figures.column_count),
+        version: Some(figures.table_version),
+        rows: Some(figures.rows),
+        bytes: Some(figures.bytes),
+        files: Some(figures.files),
+        tablets: Some(figures.tablets),
         ..TableStatus::default()
     })
 }

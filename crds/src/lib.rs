@@ -11,6 +11,8 @@ mod report;
 mod request;
 pub mod source;
 mod table;
+mod table_request;
+mod table_storage;
 
 pub use crd::{API_VERSION, GROUP, definition, definition_file, definitions, schema};
 pub use loadjob::{LoadError, LoadJob, LoadJobSpec, LoadJobStatus, LoadState, RejectedRecords};
@@ -25,6 +27,11 @@ pub use request::{
     Execution, LOAD_REQUEST_VERSION, LoadMode, LoadRequest, OnMissingColumn, RequestError, SchemaDrift,
 };
 pub use table::{
-    ColumnOrigin, ColumnSpec, ColumnStatus, CompressionSpec, DistributionSpec, HashDistribution, KeySpec,
-    KeyType, LastLoad, RandomDistribution, StorageSpec, Table, TableSpec, TableStatus,
+    ColumnOrigin, ColumnSpec, ColumnStatus, DistributionSpec, HashDistribution, KeySpec, KeyType, LastLoad,
+    RandomDistribution, Table, TableJob, TableSpec, TableStatus,
 };
+pub use table_request::{
+    MaintenanceReport, TABLE_REPORT_VERSION, TABLE_REQUEST_VERSION, TableFigures, TableOutcome, TableReport,
+    TableRequest, TableTask,
+};
+pub use table_storage::{AccessMode, CompressionSpec, MaintenanceSpec, ReclaimPolicy, StorageSpec};

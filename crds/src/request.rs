@@ -117,13 +117,26 @@ pub enum RequestError {
     #[error("cannot read the load request: {0}")]
     Malformed(#[from] serde_json::Error),
     /// Written by a newer operator.
-    #[error(
-        "the load request has version {found}, this worker knows up to {LOAD_REQUEST_VERSION}; use a newer worker image"
-    )]
+    #[error("the request has version {found}, this worker knows up to {known}; use a newer worker image")]
     NewerVersion {
         /// The version in the document.
         found: u64,
+        /// The newest version that this build knows.
+        known: u32,
     },
+}
+
+/// Looks at the version alone.
+pub(crate) fn refuse_newer(text: &[u8], known: u32) -> Result<(), RequestError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u64,
+    }
+    let Versioned { version } = serde_json::from_slice(text)?;
+    if version > u64::from(known) {
+        return Err(RequestError::NewerVersion { found: version, known });
+    }
+    Ok(())
 }
 
 impl LoadJob {
@@ -159,14 +172,7 @@ impl LoadRequest {
     /// Reads a request; looks at `version` first, so that a newer document is refused by its version and
     /// not by a field that this build does not know.
     pub fn from_json(text: &[u8]) -> Result<Self, RequestError> {
-        #[derive(Deserialize)]
-        struct Versioned {
-            version: u64,
-        }
-        let Versioned { version } = serde_json::from_slice(text)?;
-        if version > u64::from(LOAD_REQUEST_VERSION) {
-            return Err(RequestError::NewerVersion { found: version });
-        }
+        refuse_newer(text, LOAD_REQUEST_VERSION)?;
         Ok(serde_json::from_slice(text)?)
     }
 

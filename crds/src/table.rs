@@ -1,13 +1,16 @@
-//! `Table`: a table of rows on a volume.
+//! `Table`: a table of rows on a volume. How it is stored is in [`crate::table_storage`].
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::PartitionTermSpec;
+use crate::table_storage::{MaintenanceSpec, StorageSpec};
+use crate::{PartitionTermSpec, TableTask};
 
-/// Columns, keys and spread of a table. Once the table exists, its spec is fixed.
+/// Columns, keys and spread of a table. Once the table exists, a nullable column may be added at the end,
+/// `storage.size` may grow, `storage.reclaimPolicy` and `maintenance` may change; any other change is refused
+/// by a condition that names it, and the table stays as it was.
 #[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "longshore.dev",
@@ -23,15 +26,16 @@ use crate::PartitionTermSpec;
     cel,
     doc = "A Table holds rows on a volume: sorted, bucketed, readable by every engine that reads Delta Lake. LoadJobs bring the rows.",
     validation = Rule::new("size(self.metadata.name) <= 50 && !self.metadata.name.contains('.')").message("metadata.name must be a DNS label of at most 50 characters"),
-    validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.version) || self.spec == oldSelf.spec").message("the table exists, so its spec is fixed; make a Table of another name").field_path(".spec"),
     validation = Rule::new("!has(self.spec.partitionBy) || size(self.spec.partitionBy) < 2 || self.spec.partitionBy.all(term, !has(term.range) && !has(term.list))").message("range and list stand alone in partitionBy").field_path(".spec.partitionBy"),
     printcolumn(name = "Version", type_ = "integer", json_path = ".status.version", description = "Version of the table's log"),
     printcolumn(name = "Rows", type_ = "integer", json_path = ".status.rows", description = "Rows in the table"),
     printcolumn(name = "Bytes", type_ = "integer", json_path = ".status.bytes", description = "Bytes of its segments"),
     printcolumn(name = "Files", type_ = "integer", json_path = ".status.files", description = "Number of its segments"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "Whether loads can start"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", priority = 1, description = "Why"),
     printcolumn(name = "Columns", type_ = "integer", json_path = ".status.columnCount", priority = 1, description = "Number of columns"),
     printcolumn(name = "Tablets", type_ = "integer", json_path = ".status.tablets", priority = 1, description = "Number of tablets"),
+    printcolumn(name = "Claim", type_ = "string", json_path = ".status.claim", priority = 1, description = "The claim of its volume"),
     printcolumn(name = "Last Load", type_ = "string", json_path = ".status.lastLoad.label", priority = 1, description = "Label of the newest load"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
@@ -56,9 +60,12 @@ pub struct TableSpec {
     pub partition_by: Vec<PartitionTermSpec>,
     /// How rows are spread over the tablets of a partition: `hash` or `random`.
     pub distribution: DistributionSpec,
-    /// How segments are stored.
+    /// Where the table lies, and how its segments are stored.
     #[serde(default)]
     pub storage: StorageSpec,
+    /// How the table is looked after: small segments are merged, files that no one needs are removed.
+    #[serde(default)]
+    pub maintenance: MaintenanceSpec,
 }
 
 /// A column.
@@ -139,29 +146,6 @@ pub struct RandomDistribution {
     pub buckets: u32,
 }
 
-/// How segments are stored.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct StorageSpec {
-    /// Codec of the segments; used for the columns where it pays.
-    #[serde(default)]
-    pub compression: CompressionSpec,
-}
-
-/// Codec of the segments.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum CompressionSpec {
-    /// zstd, level 1.
-    #[default]
-    Zstd,
-    /// LZ4.
-    Lz4,
-    /// Snappy.
-    Snappy,
-    /// No compression.
-    None,
-}
-
 /// What is known of a table.
 #[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -169,7 +153,8 @@ pub struct TableStatus {
     /// The `metadata.generation` that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`: loads can start. `Stalled`: this object must be edited; the reason and message say how.
+    /// `Ready`: loads can start. `Reconciling`: something that the spec asks for is not there yet. `Stalled`:
+    /// this object must be edited; the reason and message say how.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]
@@ -199,6 +184,67 @@ pub struct TableStatus {
     /// The newest load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_load: Option<LastLoad>,
+    /// Name of the claim that holds the table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub claim: Option<String>,
+    /// UID of that claim: another claim of the same name is another volume.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub claim_uid: Option<String>,
+    /// Folder of the table in its volume; absent: the volume's root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255))]
+    pub sub_path: Option<String>,
+    /// Goes up when a node that held the volume is lost: pods of another epoch need not share its node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_epoch: Option<u32>,
+    /// Digest of the columns, key, partitions and distribution that stand on the volume, as they were
+    /// declared; absent: there is no table yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub definition: Option<String>,
+    /// The Job that works on the table now, if any (loads have Jobs of their own).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<TableJob>,
+    /// Number of the newest such Job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<u32>,
+    /// How many of them failed in a row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<u32>,
+    /// When the next one begins after a failure (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub retry_time: Option<String>,
+    /// When the figures were read from the volume (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub check_time: Option<String>,
+    /// When maintenance last began (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub maintenance_time: Option<String>,
+    /// What maintenance last did, or why it could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub maintenance_message: Option<String>,
+}
+
+/// A Job that works on the table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TableJob {
+    /// Its number: with the Table's UID it makes the Job's name.
+    pub number: u32,
+    /// What it does.
+    pub task: TableTask,
+    /// Digest of its request.
+    #[schemars(length(max = 128))]
+    pub digest: String,
+    /// When it was decided (RFC 3339).
+    #[schemars(length(max = 64))]
+    pub start_time: String,
 }
 
 /// A column of the table as it is.
@@ -217,10 +263,13 @@ pub struct ColumnStatus {
 }
 
 /// Where a column came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ColumnOrigin {
     /// `spec.columns` declares it.
+    #[default]
     Declared,
+    /// A load found it in its source.
+    Drift,
 }
 
 /// The newest load of a table.

@@ -1,1 +1,17 @@
-//! The operator: one controller a kind, each in five steps.
+//! The operator: one controller a kind, each in five steps (dereference, validate, build, apply, status).
+//!
+//! It holds no data and reads no Secret. Whether rows are in a table is only ever taken from what a worker
+//! reports, and a worker takes it from the table's log.
+
+pub mod apply;
+pub mod args;
+pub mod client;
+pub mod config;
+pub mod context;
+pub mod controllers;
+pub mod error;
+pub mod events;
+pub mod health;
+pub mod leader;
+pub mod metrics;
+pub mod runner;

@@ -1,4 +1,4 @@
-//! What a Table declares, as the storage crate knows it.
+//! What a Table declares, as the storage crate knows it; and what a worker does with the table itself.
 
 use longshore_crds::{CompressionSpec, TableSpec};
 use longshore_storage::schema::{
@@ -8,7 +8,13 @@ use longshore_storage::types::{DataType, TypeError};
 
 use crate::convert::{MappingError, check_default};
 
+mod error;
 mod partitions;
+mod status;
+pub mod task;
+
+pub use error::TableTaskError;
+pub use status::{columns, figures};
 
 /// Why a Table's spec makes no table; the message begins with the field.
 #[derive(Debug, thiserror::Error)]
@@ -160,7 +166,8 @@ mod tests {
                 hash: Some(HashDistribution { columns: vec!["id".to_owned()], buckets: 4 }),
                 random: None,
             },
-            storage: StorageSpec { compression: CompressionSpec::Lz4 },
+            storage: StorageSpec { compression: CompressionSpec::Lz4, ..StorageSpec::default() },
+            maintenance: longshore_crds::MaintenanceSpec::default(),
         }
     }
 

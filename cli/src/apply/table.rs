@@ -28,7 +28,7 @@ pub fn apply(mut table: Table, data_dir: &DataDir) -> anyhow::Result<()> {
     let name = table.name_any();
     let old = objects.get::<Table>(&name)?;
     let change = admit(&mut table, old.as_ref());
-    let read = tables::create(&data_dir.table(&name), &definition(&table.spec)?)?;
+    let read = tables::declare(&data_dir.table(&name), &definition(&table.spec)?)?;
     table.status = Some(ready(read, old.and_then(|old| old.status), table.metadata.generation));
     objects.put(&table)?;
     println!("{} {}", table.title(), change.name());

@@ -14,15 +14,24 @@ fn a_table_is_created_once_and_then_unchanged() {
 }
 
 #[test]
-fn a_table_that_exists_keeps_its_spec() {
+fn a_table_that_exists_takes_columns_at_its_end_and_no_other_change() {
     let program = Program::new();
     assert_eq!(program.apply_text(TABLE).code, 0);
     let said = program.apply_text(&TABLE.replace("type: INT", "type: BIGINT"));
     assert_eq!(said.code, 1);
-    assert_eq!(
-        said.err,
-        "standard input: spec: the table exists, so its spec is fixed; make a Table of another name\nnothing was applied\n"
-    );
+    assert!(said.err.contains("is declared BIGINT and is INT"), "{}", said.err);
+    let yaml = program.run(["get", "table", "t", "-o", "yaml"]).out;
+    assert!(!yaml.contains("BIGINT"), "a refused spec is not kept: {yaml}");
+
+    let wider = |column: &str| TABLE.replacen("  key:", &format!("  - {column}\n  key:"), 1);
+    assert_ne!(wider("x"), TABLE);
+    let said = program.apply_text(&wider("{name: extra, type: INT, nullable: false}"));
+    assert!(said.err.contains("column extra is new and NOT NULL"), "{}", said.err);
+    let said = program.apply_text(&wider("{name: extra, type: INT}"));
+    assert_eq!((said.code, said.out.as_str()), (0, "table.longshore.dev/t configured\n"), "{}", said.err);
+    let json: serde_json::Value =
+        serde_json::from_str(&program.run(["get", "table", "t", "-o", "json"]).out).unwrap();
+    assert!(json["status"]["columns"].to_string().contains("extra"), "{json}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The CEL rules, run as an apiserver runs them.
 
-use longshore_crds::{LoadJob, LoadJobStatus, LoadState, Table, TableStatus};
+use longshore_crds::{LoadJob, LoadJobStatus, LoadState, Table};
 use serde_json::{Value, json};
 
 fn table() -> Value {
@@ -195,18 +195,35 @@ fn the_spec_is_locked_while_a_load_runs_and_once_it_is_done() {
 }
 
 #[test]
-fn a_table_is_fixed_once_it_exists() {
-    let mut old: Table = parse(table());
-    let changed = |status: &Option<TableStatus>| {
-        let mut new: Table = parse(edited(table(), "/spec/columns/0/type", json!("BIGINT")));
-        new.status.clone_from(status);
-        new
-    };
-    assert!(changed(&None).validate_cel_update(&old).is_ok());
-    old.status = Some(TableStatus { version: Some(0), ..TableStatus::default() });
-    let refusal = changed(&old.status).validate_cel_update(&old).unwrap_err().to_string();
-    assert!(refusal.contains("the table exists, so its spec is fixed"), "{refusal}");
-    assert!(old.validate_cel_update(&old).is_ok());
+fn a_table_lies_in_a_claim_of_its_own_or_in_one_that_is_there() {
+    let by = |storage: Value| table_refusal(edited(table(), "/spec/storage", storage));
+    for storage in [
+        json!({}),
+        json!({"size": "100Gi", "storageClassName": "fast", "accessModes": ["ReadWriteMany"]}),
+        json!({"size": "1000", "reclaimPolicy": "Delete"}),
+        json!({"existingClaim": "shared"}),
+        json!({"existingClaim": "shared.a-1", "subPath": "a/b_1/c.d", "compression": "Lz4"}),
+    ] {
+        assert_eq!(by(storage.clone()), "", "{storage}");
+    }
+    for (storage, message) in [
+        (json!({"existingClaim": "shared", "size": "1Gi"}), "state either existingClaim, or size"),
+        (json!({"existingClaim": "shared", "storageClassName": "a"}), "state either existingClaim, or size"),
+        (json!({"existingClaim": "shared", "accessModes": ["ReadWriteOnce"]}), "state either existingClaim"),
+        (json!({"existingClaim": "shared", "reclaimPolicy": "Delete"}), "never deleted with it"),
+        (json!({"subPath": "a"}), "subPath is a folder in an existingClaim"),
+        (json!({"existingClaim": "shared", "subPath": "../a"}), "subPath is a relative path"),
+        (json!({"existingClaim": "shared", "subPath": "a/../b"}), "subPath is a relative path"),
+        (json!({"existingClaim": "shared", "subPath": "/a"}), "subPath is a relative path"),
+        (json!({"existingClaim": "Shared"}), "existingClaim is the name"),
+        (json!({"size": "0Gi"}), "size is a whole number"),
+        (json!({"size": "-1Gi"}), "size is a whole number"),
+        (json!({"size": "1.5Gi"}), "size is a whole number"),
+        (json!({"size": "10 Gi"}), "size is a whole number"),
+    ] {
+        let refusal = by(storage.clone());
+        assert!(refusal.contains(message), "{storage}: {refusal}");
+    }
 }
 
 #[test]
@@ -258,12 +275,4 @@ fn partitions_are_stated_one_way_each() {
         let refusal = by(terms.clone());
         assert!(refusal.contains(message), "{terms}: {refusal}");
     }
-    // Fixed with the rest of the spec once the table exists.
-    let old: Table = parse(edited(table(), "/status", json!({"version": 0})));
-    let new: Table = parse(edited(
-        edited(table(), "/spec/partitionBy", json!([{"column": "id"}])),
-        "/status",
-        json!({"version": 0}),
-    ));
-    assert!(new.validate_cel_update(&old).unwrap_err().to_string().contains("spec is fixed"));
 }

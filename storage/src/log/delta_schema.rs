@@ -3,7 +3,7 @@
 //! The Delta schema tells other engines; what Delta has no word for (declared type, length, default, key,
 //! order, distribution) stands in field metadata and properties under `longshore.`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -138,6 +138,15 @@ pub(crate) fn definition(metadata: &Metadata) -> Result<TableDefinition, String>
     // Rows are put where it says: it must be whole.
     definition.validate_partitions().map_err(|e| format!("the property {PARTITION_BY}: {e}"))?;
     Ok(definition)
+}
+
+/// Names of the columns that a load found in its source.
+pub(crate) fn drifted(schema_string: &str) -> Result<BTreeSet<String>, String> {
+    let schema: Value =
+        serde_json::from_str(schema_string).map_err(|e| format!("the schema cannot be read: {e}"))?;
+    let fields = schema.get("fields").and_then(Value::as_array).ok_or("the schema has no fields")?;
+    let drifted = fields.iter().filter(|field| field["metadata"][ORIGIN] == Origin::Drift.name());
+    Ok(drifted.filter_map(|field| field["name"].as_str()).map(str::to_owned).collect())
 }
 
 /// Names of the columns that have statistics.
@@ -368,6 +377,7 @@ mod tests {
         assert_eq!(definition(&after).unwrap(), wider);
         assert_eq!(after.configuration["theirs"], "1");
         assert!(after.schema_string.contains("Elsewhere") && after.schema_string.contains("Drift"));
+        assert_eq!(drifted(&after.schema_string).unwrap(), BTreeSet::from(["new".to_owned()]));
         assert!(after.configuration[STATISTICS_COLUMNS].ends_with(",new"));
     }
 

@@ -1,0 +1,171 @@
+//! What a worker does with a table itself, from request to report: declare it, or maintain it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use longshore_crds::{
+    ColumnStatus, MaintenanceReport, TABLE_REPORT_VERSION, TableFigures, TableOutcome, TableReport,
+    TableRequest, TableTask, exit,
+};
+use longshore_storage::compact::{CompactionOptions, Compactor};
+use longshore_storage::durable::Posix;
+use longshore_storage::table::{Declared, Table};
+use longshore_storage::vacuum::VacuumOptions;
+use tokio_util::sync::CancellationToken;
+
+use super::{TableTaskError, columns, definition, figures};
+
+/// What belongs to the process and not to the request.
+#[derive(Debug, Clone)]
+pub struct TaskContext {
+    /// The table's folder.
+    pub table_root: PathBuf,
+    /// Memory budget of the process, bytes.
+    pub memory_bytes: u64,
+    /// Stops maintenance between two tablets.
+    pub cancel: CancellationToken,
+}
+
+/// A task that was done.
+#[derive(Debug)]
+struct Done {
+    outcome: TableOutcome,
+    message: String,
+    figures: TableFigures,
+    columns: Vec<ColumnStatus>,
+    maintenance: Option<MaintenanceReport>,
+}
+
+/// Does what the request asks for, or says why not.
+pub async fn run(request: TableRequest, context: TaskContext) -> TableReport {
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&cancelled);
+    let token = context.cancel.clone();
+    tokio::spawn(async move {
+        token.cancelled().await;
+        flag.store(true, Ordering::Relaxed);
+    });
+    let (table, task) = (request.table.clone(), request.task);
+    let ended = tokio::task::spawn_blocking(move || perform(&request, &context, &cancelled)).await;
+    let ended = ended.unwrap_or_else(|error| Err(TableTaskError::Internal(error.to_string())));
+    report(table, task, ended)
+}
+
+fn perform(
+    request: &TableRequest,
+    context: &TaskContext,
+    cancelled: &AtomicBool,
+) -> Result<Done, TableTaskError> {
+    match request.task {
+        TableTask::Declare => declare(request, &context.table_root),
+        TableTask::Maintain => maintain(request, context, cancelled),
+    }
+}
+
+/// Makes the table, takes it as it stands, or adds the columns that it lacks.
+fn declare(request: &TableRequest, root: &Path) -> Result<Done, TableTaskError> {
+    let definition = definition(&request.definition)?;
+    let (table, declared) = Table::declare(Arc::new(Posix), root, &definition)?;
+    let (outcome, message) = match declared {
+        Declared::Created => (TableOutcome::Created, String::new()),
+        Declared::Unchanged => (TableOutcome::Unchanged, String::new()),
+        Declared::Altered { added } => {
+            let added = added.join(", ");
+            let what = format!("added {added}; rows that were there before read NULL in what is new");
+            (TableOutcome::Altered, what)
+        }
+    };
+    done(&table, outcome, message, None)
+}
+
+/// Merges small segments, removes what no one needs, and makes a checkpoint if one pays.
+fn maintain(
+    request: &TableRequest,
+    context: &TaskContext,
+    cancelled: &AtomicBool,
+) -> Result<Done, TableTaskError> {
+    let mut table = Table::open(Arc::new(Posix), &context.table_root)?;
+    let options = CompactionOptions {
+        budget_bytes: usize::try_from(context.memory_bytes).unwrap_or(usize::MAX),
+        ..CompactionOptions::default()
+    };
+    let compacted = Compactor::run(&mut table, &options, cancelled)?;
+    if compacted.cancelled {
+        return Err(TableTaskError::Cancelled);
+    }
+    let retention = Duration::from_secs(u64::from(request.retention_hours) * 3_600);
+    let options = VacuumOptions { retention: Some(retention), ..VacuumOptions::default() };
+    let removed = table.vacuum(&options, &mut |_| {})?.total();
+    table.checkpoint_if_due()?;
+    table.refresh()?;
+    let maintenance = MaintenanceReport {
+        merged_files: compacted.inputs,
+        new_files: compacted.outputs,
+        removed_files: removed.files,
+        removed_bytes: removed.bytes,
+    };
+    let message = format!(
+        "merged {} segments into {}, removed {} files of {} bytes",
+        compacted.inputs, compacted.outputs, removed.files, removed.bytes
+    );
+    done(&table, TableOutcome::Maintained, message, Some(maintenance))
+}
+
+fn done(
+    table: &Table,
+    outcome: TableOutcome,
+    message: String,
+    maintenance: Option<MaintenanceReport>,
+) -> Result<Done, TableTaskError> {
+    Ok(Done { outcome, message, figures: figures(table)?, columns: columns(table)?, maintenance })
+}
+
+fn report(table: String, task: TableTask, ended: Result<Done, TableTaskError>) -> TableReport {
+    let empty = TableReport {
+        version: TABLE_REPORT_VERSION,
+        table,
+        task,
+        outcome: TableOutcome::Failed,
+        exit_code: exit::LOADED,
+        reason: String::new(),
+        message: String::new(),
+        figures: None,
+        columns: Vec::new(),
+        maintenance: None,
+        truncated: false,
+    };
+    match ended {
+        Ok(done) => TableReport {
+            outcome: done.outcome,
+            reason: reason(done.outcome).to_owned(),
+            message: done.message,
+            figures: Some(done.figures),
+            columns: done.columns,
+            maintenance: done.maintenance,
+            ..empty
+        },
+        Err(error) => TableReport {
+            reason: error.category().to_owned(),
+            message: error.to_string(),
+            exit_code: error.exit_code(),
+            ..empty
+        },
+    }
+}
+
+fn reason(outcome: TableOutcome) -> &'static str {
+    match outcome {
+        TableOutcome::Created => "TableCreated",
+        TableOutcome::Unchanged => "TableUnchanged",
+        TableOutcome::Altered => "ColumnsAdded",
+        TableOutcome::Maintained => "Maintained",
+        TableOutcome::Failed => "Failed",
+    }
+}
+
+/// The report of a request that could not be read.
+pub fn refused(table: &str, task: TableTask, error: impl Into<TableTaskError>) -> TableReport {
+    report(table.to_owned(), task, Err(error.into()))
+}
