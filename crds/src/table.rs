@@ -66,6 +66,11 @@ pub struct TableSpec {
     /// How the table is looked after: small segments are merged, files that no one needs are removed.
     #[serde(default)]
     pub maintenance: MaintenanceSpec,
+    /// ServiceAccounts that LoadJobs of this table may name in their `spec.worker`, beside those that the
+    /// operator's configuration allows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 253)))]
+    pub service_accounts: Vec<String>,
 }
 
 /// A column.
@@ -192,6 +197,10 @@ pub struct TableStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub claim_uid: Option<String>,
+    /// Access modes of the claim.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), inner(length(max = 64)))]
+    pub access_modes: Vec<String>,
     /// Folder of the table in its volume; absent: the volume's root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 255))]

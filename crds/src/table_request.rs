@@ -81,6 +81,7 @@ fn declared(spec: &TableSpec) -> TableSpec {
     let mut spec = spec.clone();
     spec.storage = StorageSpec { compression: spec.storage.compression, ..StorageSpec::default() };
     spec.maintenance = crate::MaintenanceSpec::default();
+    spec.service_accounts = Vec::new();
     spec
 }
 

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use longshore_crds::{LoadReport, LoadRequest, exit};
+use longshore_crds::{LoadReport, LoadRequest, TableTask, exit};
 use longshore_worker::load::{self, LoadContext};
 use longshore_worker::metrics::Metrics;
 use longshore_worker::{budget, http};
+use table_command::TaskArguments;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+mod table_command;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -27,6 +30,10 @@ struct Arguments {
 enum Command {
     /// Runs one load and ends; the exit code says how.
     Load(LoadArguments),
+    /// Makes a table, or checks the one that is there and adds the columns that it lacks.
+    Table(TaskArguments),
+    /// Merges small segments, removes files that no one needs, and makes a checkpoint if one pays.
+    Maintain(TaskArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,8 +66,10 @@ struct LoadArguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let Command::Load(load) = arguments.command;
-    logging(&load.log_format);
+    logging(match &arguments.command {
+        Command::Load(arguments) => &arguments.log_format,
+        Command::Table(arguments) | Command::Maintain(arguments) => &arguments.log_format,
+    });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -68,7 +77,13 @@ fn main() -> ExitCode {
             return ExitCode::from(exit::TRANSIENT);
         }
     };
-    let code = runtime.block_on(run(load));
+    let code = runtime.block_on(async {
+        match arguments.command {
+            Command::Load(arguments) => run(arguments).await,
+            Command::Table(arguments) => table_command::run(arguments, TableTask::Declare).await,
+            Command::Maintain(arguments) => table_command::run(arguments, TableTask::Maintain).await,
+        }
+    });
     // Reads that were given up may still hold a thread; their bytes are of no use any more.
     runtime.shutdown_background();
     ExitCode::from(code)

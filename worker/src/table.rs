@@ -168,6 +168,7 @@ mod tests {
             },
             storage: StorageSpec { compression: CompressionSpec::Lz4, ..StorageSpec::default() },
             maintenance: longshore_crds::MaintenanceSpec::default(),
+            service_accounts: Vec::new(),
         }
     }
 

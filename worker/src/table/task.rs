@@ -50,7 +50,7 @@ pub async fn run(request: TableRequest, context: TaskContext) -> TableReport {
     let (table, task) = (request.table.clone(), request.task);
     let ended = tokio::task::spawn_blocking(move || perform(&request, &context, &cancelled)).await;
     let ended = ended.unwrap_or_else(|error| Err(TableTaskError::Internal(error.to_string())));
-    report(table, task, ended)
+    report(&table, task, ended)
 }
 
 fn perform(
@@ -122,10 +122,11 @@ fn done(
     Ok(Done { outcome, message, figures: figures(table)?, columns: columns(table)?, maintenance })
 }
 
-fn report(table: String, task: TableTask, ended: Result<Done, TableTaskError>) -> TableReport {
-    let empty = TableReport {
+/// A report that tells of nothing yet.
+pub fn nothing_done(table: &str, task: TableTask) -> TableReport {
+    TableReport {
         version: TABLE_REPORT_VERSION,
-        table,
+        table: table.to_owned(),
         task,
         outcome: TableOutcome::Failed,
         exit_code: exit::LOADED,
@@ -135,7 +136,11 @@ fn report(table: String, task: TableTask, ended: Result<Done, TableTaskError>) -
         columns: Vec::new(),
         maintenance: None,
         truncated: false,
-    };
+    }
+}
+
+fn report(table: &str, task: TableTask, ended: Result<Done, TableTaskError>) -> TableReport {
+    let empty = nothing_done(table, task);
     match ended {
         Ok(done) => TableReport {
             outcome: done.outcome,
@@ -163,9 +168,4 @@ fn reason(outcome: TableOutcome) -> &'static str {
         TableOutcome::Maintained => "Maintained",
         TableOutcome::Failed => "Failed",
     }
-}
-
-/// The report of a request that could not be read.
-pub fn refused(table: &str, task: TableTask, error: impl Into<TableTaskError>) -> TableReport {
-    report(table.to_owned(), task, Err(error.into()))
 }

@@ -9,5 +9,6 @@ mod load;
 mod oracles;
 mod refused;
 mod source;
+mod table_task;
 mod volume;
 mod world;

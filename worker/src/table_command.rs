@@ -1,0 +1,90 @@
+//! `longshore-worker table` and `maintain`: what a pod does with a table itself.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use longshore_crds::{TableReport, TableRequest, TableTask, exit};
+use longshore_worker::metrics::Metrics;
+use longshore_worker::table::task::{self, TaskContext};
+use longshore_worker::{budget, http};
+use tokio_util::sync::CancellationToken;
+
+/// Flags of both.
+#[derive(Debug, clap::Args)]
+pub struct TaskArguments {
+    /// The table request, JSON.
+    #[arg(long)]
+    request: PathBuf,
+    /// The table's folder.
+    #[arg(long, env = "LONGSHORE_TABLE_DIR")]
+    table_dir: PathBuf,
+    /// Memory budget in bytes; default: 0.6 of the limit of this container, else 1 GiB.
+    #[arg(long, env = "LONGSHORE_MEMORY_BYTES")]
+    memory: Option<u64>,
+    /// Where to write the report: a pod's termination message.
+    #[arg(long, env = "LONGSHORE_TERMINATION_MESSAGE")]
+    termination_message: Option<PathBuf>,
+    /// Address of /healthz and /metrics; port 0 takes a free one.
+    #[arg(long, env = "LONGSHORE_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// `text` or `json`.
+    #[arg(long, env = "LONGSHORE_LOG_FORMAT", default_value = "text")]
+    pub log_format: String,
+}
+
+/// Does the task, tells the report, and returns the exit code.
+pub async fn run(arguments: TaskArguments, task: TableTask) -> u8 {
+    let report = perform(&arguments, task).await;
+    tell(&report, arguments.termination_message.as_deref());
+    report.exit_code
+}
+
+async fn perform(arguments: &TaskArguments, task: TableTask) -> TableReport {
+    let request = match read(&arguments.request, task) {
+        Ok(request) => request,
+        Err(message) => return failed(task, exit::REQUEST, "InvalidRequest", message),
+    };
+    let cancel = CancellationToken::new();
+    if let Err(error) = crate::stop_on_signals(cancel.clone()) {
+        return failed(task, exit::TRANSIENT, "Internal", format!("cannot listen for signals: {error}"));
+    }
+    if let Some(address) = arguments.listen
+        && let Err(error) = http::serve(address, Metrics::default(), cancel.clone()).await
+    {
+        let message = format!("cannot serve HTTP at {address}: {error}; choose another address");
+        return failed(task, exit::TRANSIENT, "Internal", message);
+    }
+    let context = TaskContext {
+        table_root: arguments.table_dir.clone(),
+        memory_bytes: arguments.memory.unwrap_or_else(budget::of_this_container),
+        cancel,
+    };
+    task::run(request, context).await
+}
+
+fn read(path: &std::path::Path, task: TableTask) -> Result<TableRequest, String> {
+    let text = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let request = TableRequest::from_json(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    if request.task != task {
+        let asked = request.task.role();
+        return Err(format!("{} asks for `{asked}`; run that command", path.display()));
+    }
+    Ok(request)
+}
+
+fn failed(task: TableTask, exit_code: u8, reason: &str, message: String) -> TableReport {
+    TableReport { exit_code, reason: reason.to_owned(), message, ..task::nothing_done("", task) }
+}
+
+/// The report goes to standard output and, cut to size, to the termination message.
+fn tell(report: &TableReport, termination_message: Option<&std::path::Path>) {
+    match serde_json::to_string(report) {
+        Ok(text) => println!("{text}"),
+        Err(error) => tracing::error!(%error, "cannot write the report"),
+    }
+    let Some(path) = termination_message else { return };
+    let message = report.termination_message().map_err(std::io::Error::other);
+    if let Err(error) = message.and_then(|message| std::fs::write(path, message)) {
+        tracing::error!(path = %path.display(), %error, "cannot write the termination message");
+    }
+}
