@@ -9,7 +9,7 @@ ORACLES := worker/tests/oracles/requirements.txt
 ROWS ?= 10000000
 SCALE_BYTES ?= 10000000000
 
-.PHONY: help build test e2e-storage demo bench venv lint doc deny generate prerequisites clean
+.PHONY: help build test e2e e2e-storage demo bench venv lint doc deny generate prerequisites clean
 
 help: ## What there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,11 @@ build: prerequisites ## Build everything (development profile)
 
 test: prerequisites venv ## All tests; no root and no cluster needed. KILLS=n: how often the crash test kills
 	cargo test --locked --workspace
+
+e2e: prerequisites venv ## Tests on a Kubernetes of its own (root, Linux), or on that of KUBECONFIG; E2E=full: the long ones too
+	cargo build --locked --workspace --bins
+	cargo test --locked --workspace --test cluster --no-run
+	e2e/run $(TARGET_DIR)/debug
 
 e2e-storage: prerequisites ## Power cuts on ext4 and xfs, two clients of a network volume; Linux, root, 5 minutes
 	cargo build --locked -p longshore-e2e-storage
