@@ -53,8 +53,13 @@ pub struct Load {
 }
 
 impl Load {
-    /// A load of `s3://<bucket>/<prefix>/*.parquet` from this store into a table, with the Secret `aws`.
+    /// A load of `s3://<path>` from this store into a table, with the Secret `aws`.
     pub fn new(name: &str, table: &str, store: &Store, path: &str) -> Self {
+        Self::on(name, table, &store.endpoint(), path)
+    }
+
+    /// The same from the store at this endpoint.
+    pub fn on(name: &str, table: &str, endpoint: &str, path: &str) -> Self {
         let value = json!({
             "apiVersion": "longshore.dev/v1alpha1",
             "kind": "LoadJob",
@@ -65,7 +70,7 @@ impl Load {
                     "paths": [format!("s3://{path}")],
                     "s3": {
                         "region": "us-east-1",
-                        "endpoint": store.endpoint(),
+                        "endpoint": endpoint,
                         "forcePathStyle": true,
                         "credentials": {"secretRef": {"name": "aws"}},
                     },

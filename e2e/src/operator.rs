@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use crate::wait::{Look, until};
-use crate::{Cluster, Namespace, kubectl};
+use crate::{Cluster, Namespace, deploy, kubectl};
 
 /// What a test changes of an operator.
 #[derive(Debug, Clone, Default)]
@@ -48,7 +48,7 @@ impl Operator {
         let environment = &cluster.environment;
         let folder = environment.own_root()?.join("operators").join(&namespace.name);
         std::fs::create_dir_all(&folder)?;
-        grant(namespace).await?;
+        namespace.apply(&deploy::rights(&namespace.name).await?).await?;
         let kubeconfig = folder.join("kubeconfig");
         std::fs::write(&kubeconfig, account_kubeconfig(cluster, namespace).await?)?;
         let log = folder.join(format!("{number}.log"));
@@ -135,26 +135,9 @@ fn free_address(host: &str) -> Result<String> {
     Ok(listener.local_addr()?.to_string())
 }
 
-/// Gives the ServiceAccount `longshore-operator` of this namespace the rights of `deploy/`, as Roles of it.
-async fn grant(namespace: &Namespace) -> Result<()> {
-    let rules = crate::deploy::rules()?;
-    let name = "longshore-operator";
-    let objects = [
-        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}),
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": name},
-               "rules": rules}),
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": name},
-               "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-               "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace.name}]}),
-    ];
-    let documents: Vec<String> = objects.iter().map(ToString::to_string).collect();
-    namespace.apply(&documents.join("\n---\n")).await
-}
-
 async fn account_kubeconfig(cluster: &Cluster, namespace: &Namespace) -> Result<String> {
     let token =
-        kubectl(&["-n", &namespace.name, "create", "token", "longshore-operator", "--duration=2h"], "")
-            .await?;
+        kubectl(&["-n", &namespace.name, "create", "token", deploy::RELEASE, "--duration=2h"], "").await?;
     let text = std::fs::read_to_string(&cluster.environment.kubeconfig)?;
     let mut config: serde_json::Value = serde_yaml::from_str(&text)?;
     let Some(user) = config.pointer_mut("/users/0/user") else { bail!("the kubeconfig has no user") };

@@ -63,7 +63,7 @@ fn explain_tells_what_a_source_is() -> Result<()> {
             ensure!(text.contains(word), "{word} is not in:\n{text}");
         }
         let text = kubectl(&["explain", "loadjob.spec.sources.s3.credentials.secretRef"], "").await?;
-        ensure!(text.contains("Name of a Secret"), "{text}");
+        ensure!(text.contains("Name of the Secret"), "{text}");
         Ok(())
     })
 }

@@ -1,8 +1,5 @@
 //! Tests on a real Kubernetes. They are ignored without one: `make e2e` starts a cluster and runs them.
 
-mod bed;
 mod definitions;
-mod faults;
 mod harness;
 mod image;
-mod loads;
