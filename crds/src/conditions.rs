@@ -12,6 +12,8 @@ pub const FINISHED: &str = "Finished";
 pub const RECONCILING: &str = "Reconciling";
 /// Nothing will happen until the object is edited.
 pub const STALLED: &str = "Stalled";
+/// Every condition of a LoadJob; all of them stand from the first visit on.
+pub const OF_LOAD_JOB: [&str; 5] = [COMPLETE, FAILED, FINISHED, RECONCILING, STALLED];
 /// The table can take loads.
 pub const READY: &str = "Ready";
 

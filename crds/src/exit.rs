@@ -2,7 +2,7 @@
 //!
 //! They are stable: the operator's `podFailurePolicy` names them by number.
 
-/// Loaded, or already loaded under this label.
+/// Loaded, or already loaded under this label; of `close`: the run is closed, or the label is loaded.
 pub const LOADED: u8 = 0;
 /// The request is wrong: nothing was touched.
 pub const REQUEST: u8 = 64;

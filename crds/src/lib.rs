@@ -4,6 +4,7 @@
 pub mod conditions;
 mod crd;
 pub mod exit;
+mod load_status;
 mod loadjob;
 mod partition;
 pub mod reasons;
@@ -13,9 +14,13 @@ pub mod source;
 mod table;
 mod table_request;
 mod table_storage;
+mod worker_spec;
 
 pub use crd::{API_VERSION, GROUP, definition, definition_file, definitions, schema};
-pub use loadjob::{LoadError, LoadJob, LoadJobSpec, LoadJobStatus, LoadState, RejectedRecords};
+pub use loadjob::{
+    Closing, ClosingOutcome, LoadError, LoadExecution, LoadJob, LoadJobSpec, LoadJobStatus, LoadState,
+    RejectedRecords,
+};
 pub use partition::{
     DateTruncSpec, DateUnitSpec, ListPartitionSpec, ListPartitionsSpec, PartitionTermSpec,
     RangePartitionSpec, RangePartitionsSpec,
@@ -35,3 +40,8 @@ pub use table_request::{
     TableRequest, TableTask,
 };
 pub use table_storage::{AccessMode, CompressionSpec, MaintenanceSpec, ReclaimPolicy, StorageSpec};
+pub use worker_spec::{
+    RequirementOperator, TaintEffect, TolerationOperator, WhenUnsatisfiable, WorkerNodeAffinity,
+    WorkerNodeSelector, WorkerNodeTerm, WorkerPreferredTerm, WorkerQuantity, WorkerRequirement,
+    WorkerResources, WorkerSpec, WorkerSpread, WorkerToleration, is_reserved,
+};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::{LoadMode, OnMissingColumn, SchemaDrift};
 use crate::source::Source;
+use crate::worker_spec::WorkerSpec;
 
 /// What to load, into which table, and how strictly.
 #[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,9 +107,20 @@ pub struct LoadJobSpec {
     /// Which filtered rows are kept for inspection.
     #[serde(default)]
     pub rejected_records: RejectedRecords,
+    /// Gives the load up: what is not committed yet never will be, and the load ends CANCELLED. A load that
+    /// is committed ends FINISHED all the same. While it is true, nothing starts.
+    #[serde(default)]
+    pub cancel: bool,
     /// A higher number starts a CANCELLED load again.
     #[serde(default)]
     pub retry: u32,
+    /// What the pods of this load get: resources, and where they run.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub worker: WorkerSpec,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Which filtered rows are kept.
@@ -169,6 +181,9 @@ pub struct LoadJobStatus {
     /// Rows written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sink_rows: Option<u64>,
+    /// Files that were left out because they cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped_files: Option<u64>,
     /// Number of files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_number: Option<u64>,
@@ -191,6 +206,10 @@ pub struct LoadJobStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub load_finish_time: Option<String>,
+    /// Seconds that it has worked so far, over all runs since a person started it; this is what
+    /// `timeoutSeconds` bounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_seconds: Option<u64>,
     /// Why it did not finish.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<LoadError>,
@@ -205,6 +224,74 @@ pub struct LoadJobStatus {
     /// Version of the table that holds the rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table_version: Option<u64>,
+    /// What the operator keeps for itself, so that it goes on where it stood when it is restarted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<LoadExecution>,
+}
+
+/// What the operator keeps for itself about the run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadExecution {
+    /// `metadata.generation` of the spec that the run, or the end, speaks of. A CANCELLED load whose spec was
+    /// changed since starts again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
+    /// Digest of the run's request; it stands before the run's Job is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub request_digest: Option<String>,
+    /// Instant (RFC 3339) past which the run's worker does not commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub deadline: Option<String>,
+    /// A run that was started and is neither loaded nor closed: until it is, nobody may say how it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_run: Option<u32>,
+    /// UID of the run's Job, once it was seen. A Job that is gone is not made again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub job_uid: Option<String>,
+    /// Instant (RFC 3339) up to which `activeSeconds` counts; absent: it does not count now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub active_since: Option<String>,
+    /// The least volume epoch under which pods may start: a node was lost before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_epoch: Option<u32>,
+    /// The run is being closed: no attempt of it may load any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closing: Option<Closing>,
+}
+
+/// Why a run is closed, and what follows once it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Closing {
+    /// What follows.
+    pub outcome: ClosingOutcome,
+    /// CamelCase: the reason of the conditions afterwards.
+    #[schemars(length(max = 128))]
+    pub reason: String,
+    /// A sentence for a person.
+    #[schemars(length(max = 2048))]
+    pub message: String,
+    /// Since when (RFC 3339).
+    #[schemars(length(max = 64))]
+    pub since: String,
+}
+
+/// What follows once a run is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ClosingOutcome {
+    /// A person gave the load up.
+    Cancelled,
+    /// Its time was over.
+    TimedOut,
+    /// It failed for good.
+    Failed,
+    /// The next run starts.
+    NextRun,
 }
 
 /// Where a load stands.
@@ -252,7 +339,8 @@ pub struct LoadError {
     pub message: String,
 }
 
-/// What decides the rows is locked while a load runs and once it is loaded; `parallelism` is not.
+/// What decides the rows and the pod is locked while a load runs and once it is loaded; `parallelism` and
+/// `cancel` are not.
 const LOCKED_RULE: &str = "!has(oldSelf.status) || !has(oldSelf.status.state) \
      || !(oldSelf.status.state in ['LOADING', 'COMMITTED', 'FINISHED']) \
      || (self.spec.sources == oldSelf.spec.sources \
@@ -267,7 +355,9 @@ const LOCKED_RULE: &str = "!has(oldSelf.status) || !has(oldSelf.status.state) \
      && self.spec.timezone == oldSelf.spec.timezone \
      && self.spec.timeoutSeconds == oldSelf.spec.timeoutSeconds \
      && self.spec.rejectedRecords == oldSelf.spec.rejectedRecords \
-     && self.spec.retry == oldSelf.spec.retry)";
+     && self.spec.retry == oldSelf.spec.retry \
+     && has(self.spec.worker) == has(oldSelf.spec.worker) \
+     && (!has(self.spec.worker) || self.spec.worker == oldSelf.spec.worker))";
 const LOCKED_MESSAGE: &str =
     "the load is running or done, so its spec is locked; make a LoadJob of another name to load again";
 

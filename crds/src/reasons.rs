@@ -27,3 +27,43 @@ pub const SCHEMA_DIFFERS: &str = "SchemaDiffers";
 pub const OUTCOME_UNKNOWN: &str = "OutcomeUnknown";
 /// The worker met a run that is higher or closed; the next run number starts.
 pub const RUN_PASSED: &str = "RunPassed";
+/// The object of another name that an object of ours would need belongs to someone else.
+pub const NAME_TAKEN: &str = "NameTaken";
+/// A ServiceAccount that the operator's configuration does not allow.
+pub const SERVICE_ACCOUNT_NOT_ALLOWED: &str = "ServiceAccountNotAllowed";
+/// The Job of the run is made; its pod has not started yet.
+pub const STARTING: &str = "Starting";
+/// The pod waits for a Secret.
+pub const SECRET_MISSING: &str = "SecretMissing";
+/// The pod waits for a volume.
+pub const VOLUME_NOT_READY: &str = "VolumeNotReady";
+/// The pod waits for a node that it may run on.
+pub const UNSCHEDULABLE: &str = "Unschedulable";
+/// The image of the pod cannot be pulled.
+pub const IMAGE_PULL_FAILED: &str = "ImagePullFailed";
+/// The container cannot be made from its image.
+pub const CONTAINER_NOT_STARTED: &str = "ContainerNotStarted";
+/// The namespace takes no such pod: a quota, or an admission policy.
+pub const POD_REFUSED: &str = "PodRefused";
+/// The worker was killed because it took more memory than its limit.
+pub const OUT_OF_MEMORY: &str = "OutOfMemory";
+/// Workers ended again and again without saying why.
+pub const WORKER_FAILED: &str = "WorkerFailed";
+/// The run's Job was deleted by somebody else.
+pub const JOB_DELETED: &str = "JobDeleted";
+/// The node of the worker does not answer; its pod cannot be ended.
+pub const NODE_LOST: &str = "NodeLost";
+/// The load is being given up.
+pub const CANCELLING: &str = "Cancelling";
+/// Its time is over, and it is being given up.
+pub const TIMING_OUT: &str = "TimingOut";
+/// What became of the run is being read from the table's log.
+pub const RESOLVING: &str = "Resolving";
+/// A person gave the load up.
+pub const USER_CANCELLED: &str = "UserCancelled";
+/// The load did not end within `timeoutSeconds`.
+pub const TIMEOUT: &str = "Timeout";
+/// The rows are in the table's log.
+pub const COMMITTED: &str = "Committed";
+/// The spec was changed, and the next run starts.
+pub const SPEC_CHANGED: &str = "SpecChanged";

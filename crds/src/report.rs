@@ -32,6 +32,13 @@ pub struct LoadReport {
     pub message: String,
     /// The figures.
     pub counts: LoadCounts,
+    /// The log holds the closing claim of this run (durably): no attempt of it can load any more. Only this
+    /// lets anybody say that the load is CANCELLED.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
+    /// With the reason `RunPassed`: the run of this label that the log holds, higher or closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_run: Option<u32>,
     /// Version of the table that holds the rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table_version: Option<u64>,
@@ -166,6 +173,8 @@ mod tests {
             reason: "DataQuality".to_owned(),
             message,
             counts: LoadCounts::default(),
+            closed: false,
+            newest_run: None,
             table_version: None,
             rejected_record_path: None,
             first_errors,

@@ -14,4 +14,6 @@ pub mod events;
 pub mod health;
 pub mod leader;
 pub mod metrics;
+pub mod names;
+pub mod pod;
 pub mod runner;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use close_command::CloseArguments;
 use longshore_crds::{LoadReport, LoadRequest, TableTask, exit};
 use longshore_worker::load::{self, LoadContext};
 use longshore_worker::metrics::Metrics;
@@ -13,6 +14,7 @@ use table_command::TaskArguments;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+mod close_command;
 mod table_command;
 
 #[global_allocator]
@@ -30,6 +32,8 @@ struct Arguments {
 enum Command {
     /// Runs one load and ends; the exit code says how.
     Load(LoadArguments),
+    /// Closes a run of a label, so that no attempt of it loads any more, and tells what the log holds.
+    Close(CloseArguments),
     /// Makes a table, or checks the one that is there and adds the columns that it lacks.
     Table(TaskArguments),
     /// Merges small segments, removes files that no one needs, and makes a checkpoint if one pays.
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     logging(match &arguments.command {
         Command::Load(arguments) => &arguments.log_format,
+        Command::Close(arguments) => &arguments.log_format,
         Command::Table(arguments) | Command::Maintain(arguments) => &arguments.log_format,
     });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -80,6 +85,7 @@ fn main() -> ExitCode {
     let code = runtime.block_on(async {
         match arguments.command {
             Command::Load(arguments) => run(arguments).await,
+            Command::Close(arguments) => close_command::run(arguments),
             Command::Table(arguments) => table_command::run(arguments, TableTask::Declare).await,
             Command::Maintain(arguments) => table_command::run(arguments, TableTask::Maintain).await,
         }

@@ -1,7 +1,7 @@
 //! From a report to a status.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use longshore_crds::{LoadError, LoadJobStatus, LoadReport, LoadState, Outcome, conditions, exit, reasons};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use longshore_crds::{LoadError, LoadJobStatus, LoadReport, LoadState, Outcome, exit, reasons};
 
 /// What a report says of the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,32 +48,24 @@ pub fn started(
         load_start_time: Some(now.0.to_string()),
         ..LoadJobStatus::default()
     };
-    set_all(&mut status.conditions, &[conditions::RECONCILING], reasons::LOADING, "", generation, now);
+    let holding = LoadJobStatus::holding(LoadState::Loading, false);
+    status.set_conditions(holding, reasons::LOADING, "", generation, now);
     status
 }
 
 /// The status after a load.
 pub fn ended(status: &mut LoadJobStatus, report: &LoadReport, generation: Option<i64>, now: &Time) {
-    take_figures(status, report);
+    status.take_figures(report);
     status.observed_generation = generation;
     status.run = Some(report.run.max(status.run.unwrap_or(0)));
-    let (state, progress, holding, reason): (_, _, &[&str], &str) = match verdict(report) {
-        Verdict::Loaded => {
-            let filtered = report.counts.filtered_rows > 0;
-            let reason = if filtered { reasons::LOADED_WITH_FILTERED_ROWS } else { reasons::LOADED };
-            let holding = &[conditions::COMPLETE, conditions::FINISHED];
-            (LoadState::Finished, Some("LOAD:100%"), holding, reason)
-        }
-        Verdict::Cancelled => {
-            let holding = &[conditions::FAILED, conditions::FINISHED, conditions::STALLED];
-            (LoadState::Cancelled, Some("LOAD:N/A"), holding, &report.reason)
-        }
+    let (state, progress, reason): (_, _, &str) = match verdict(report) {
+        Verdict::Loaded => (LoadState::Finished, Some("LOAD:100%"), report.loaded_reason()),
+        Verdict::Cancelled => (LoadState::Cancelled, Some("LOAD:N/A"), &report.reason),
         Verdict::Pending => {
             let interrupted = report.exit_code == exit::TERMINATED;
-            let reason = if interrupted { reasons::INTERRUPTED } else { &report.reason };
-            (LoadState::Pending, None, &[conditions::RECONCILING], reason)
+            (LoadState::Pending, None, if interrupted { reasons::INTERRUPTED } else { &report.reason })
         }
-        Verdict::Unknown => (LoadState::Loading, None, &[conditions::RECONCILING], reasons::OUTCOME_UNKNOWN),
+        Verdict::Unknown => (LoadState::Loading, None, reasons::OUTCOME_UNKNOWN),
     };
     status.state = Some(state);
     status.progress = progress.map(str::to_owned);
@@ -82,47 +74,8 @@ pub fn ended(status: &mut LoadJobStatus, report: &LoadReport, generation: Option
     }
     status.error = (state != LoadState::Finished && reason != reasons::INTERRUPTED)
         .then(|| LoadError { error_type: report.reason.clone(), message: report.message.clone() });
-    set_all(&mut status.conditions, holding, reason, &report.message, generation, now);
-}
-
-fn take_figures(status: &mut LoadJobStatus, report: &LoadReport) {
-    let counts = &report.counts;
-    status.label = Some(report.label.clone());
-    status.scan_rows = Some(counts.scan_rows);
-    status.scan_bytes = Some(counts.scan_bytes);
-    status.filtered_rows = Some(counts.filtered_rows);
-    status.unselected_rows = Some(counts.unselected_rows);
-    status.sink_rows = Some(counts.sink_rows);
-    status.file_number = Some(counts.file_number);
-    status.file_size = Some(counts.file_size);
-    let started = status.load_start_time.take();
-    status.load_start_time = report.times.start.clone().or(started);
-    status.load_commit_time.clone_from(&report.times.commit);
-    status.load_finish_time.clone_from(&report.times.finish);
-    status.rejected_record_path.clone_from(&report.rejected_record_path);
-    status.first_errors.clone_from(&report.first_errors);
-    status.table_version = report.table_version;
-}
-
-/// Sets every condition of a LoadJob: those of `holding` are True, the others False.
-fn set_all(
-    list: &mut Vec<Condition>,
-    holding: &[&str],
-    reason: &str,
-    message: &str,
-    generation: Option<i64>,
-    now: &Time,
-) {
-    const ALL: [&str; 5] = [
-        conditions::COMPLETE,
-        conditions::FAILED,
-        conditions::FINISHED,
-        conditions::RECONCILING,
-        conditions::STALLED,
-    ];
-    for type_ in ALL {
-        conditions::set(list, type_, holding.contains(&type_), reason, message, generation, now);
-    }
+    let holding = LoadJobStatus::holding(state, false);
+    status.set_conditions(holding, reason, &report.message, generation, now);
 }
 
 #[cfg(test)]
@@ -142,6 +95,8 @@ mod tests {
             exit_code,
             reason: reason.to_owned(),
             message: "why".to_owned(),
+            closed: false,
+            newest_run: None,
             counts: LoadCounts { scan_rows: 10, filtered_rows: 1, sink_rows: 9, ..LoadCounts::default() },
             table_version: None,
             rejected_record_path: None,

@@ -172,6 +172,14 @@ impl LoadFailure {
         }
     }
 
+    /// With `RunPassed`: the run that the log holds, which is higher, or is this one and closed.
+    pub(super) fn newest_run(&self) -> Option<u32> {
+        match self {
+            Self::Claim(ClaimError::RunPassed { run, .. }) => Some(*run),
+            _ => None,
+        }
+    }
+
     /// The figures, where the load came that far.
     pub(super) fn details(&self) -> Option<&Details> {
         match self {

@@ -29,6 +29,8 @@ pub struct Ended {
     details: Details,
     version: Option<u64>,
     times: HistoryTimes,
+    /// The log holds the closing claim of the run.
+    closed: bool,
 }
 
 /// Figures of a load, whatever its end.
@@ -51,6 +53,7 @@ impl Ended {
             failure: Some(failure),
             version: None,
             times: HistoryTimes::default(),
+            closed: false,
         }
     }
 
@@ -63,6 +66,7 @@ impl Ended {
             times: record.times.clone(),
             details: details_of(record),
             version: Some(version),
+            closed: false,
         }
     }
 
@@ -76,6 +80,11 @@ impl Ended {
 
     /// The report.
     pub fn report(self, request: &LoadRequest, start: SystemTime) -> LoadReport {
+        self.report_as(&request.label, request.run, start)
+    }
+
+    /// The report of who was asked for this label and run.
+    pub fn report_as(self, label: &str, run: u32, start: SystemTime) -> LoadReport {
         let (reason, message, exit_code) = match &self.failure {
             Some(failure) => (failure.category(), failure.to_string(), failure.exit_code()),
             None if self.details.counts.filtered_rows > 0 => {
@@ -85,13 +94,15 @@ impl Ended {
         };
         LoadReport {
             version: LOAD_REPORT_VERSION,
-            label: request.label.clone(),
-            run: request.run,
+            label: label.to_owned(),
+            run,
             attempt: self.attempt,
             outcome: self.outcome,
             exit_code,
             reason: reason.to_owned(),
             message,
+            closed: self.closed,
+            newest_run: self.failure.as_ref().and_then(LoadFailure::newest_run),
             counts: self.details.counts,
             table_version: self.version,
             rejected_record_path: common_folder(&self.details.rejected),
@@ -280,6 +291,7 @@ pub fn commit(
         details,
         version: Some(version),
         times,
+        closed: false,
     })
 }
 
@@ -318,7 +330,7 @@ pub fn close_if_final(
     match table.close_run(&request.label, request.run, Some(claim), record) {
         Ok(CloseOutcome::Closed { .. }) => {
             remove_own_files(table, folder);
-            ended
+            Ended { closed: true, ..ended }
         }
         Ok(CloseOutcome::AlreadyLoaded { version, record }) => Ended::already(*record, version),
         Ok(CloseOutcome::Superseded) => ended_superseded(ended),
@@ -443,6 +455,7 @@ fn folder_of(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(folder, _)| folder)
 }
 
-fn instant(time: SystemTime) -> String {
+/// RFC 3339, UTC, to the millisecond.
+pub fn instant(time: SystemTime) -> String {
     DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -1,6 +1,7 @@
 //! Loads end to end: S3 over HTTP, files on disk, the driver that a pod runs.
 
 mod atomicity;
+mod close;
 mod columns;
 mod drift;
 mod identity;
