@@ -16,6 +16,8 @@ pub const STALLED: &str = "Stalled";
 pub const OF_LOAD_JOB: [&str; 5] = [COMPLETE, FAILED, FINISHED, RECONCILING, STALLED];
 /// The table can take loads.
 pub const READY: &str = "Ready";
+/// Every condition of a Table; all of them stand from the first visit on.
+pub const OF_TABLE: [&str; 3] = [READY, RECONCILING, STALLED];
 
 /// Puts a condition into a list: the time of transition moves only when the status changes.
 pub fn set(

@@ -33,7 +33,7 @@ pub use request::{
 };
 pub use table::{
     ColumnOrigin, ColumnSpec, ColumnStatus, DistributionSpec, HashDistribution, KeySpec, KeyType, LastLoad,
-    RandomDistribution, Table, TableJob, TableSpec, TableStatus,
+    RandomDistribution, Table, TableJob, TableProblem, TableSpec, TableStatus,
 };
 pub use table_request::{
     MaintenanceReport, TABLE_REPORT_VERSION, TABLE_REQUEST_VERSION, TableFigures, TableOutcome, TableReport,

@@ -67,3 +67,25 @@ pub const TIMEOUT: &str = "Timeout";
 pub const COMMITTED: &str = "Committed";
 /// The spec was changed, and the next run starts.
 pub const SPEC_CHANGED: &str = "SpecChanged";
+/// The table is being made on its volume.
+pub const CREATING: &str = "Creating";
+/// Columns are being added to the table.
+pub const ALTERING: &str = "Altering";
+/// The claim that the Table names is not there yet.
+pub const CLAIM_NOT_FOUND: &str = "ClaimNotFound";
+/// The claim that held the table is gone, or another one has its name.
+pub const CLAIM_GONE: &str = "ClaimGone";
+/// A claim of the name that is needed is being deleted.
+pub const CLAIM_BEING_DELETED: &str = "ClaimBeingDeleted";
+/// A claim of the name that is needed is someone else's.
+pub const CLAIM_TAKEN: &str = "ClaimTaken";
+/// The claim has lost its volume.
+pub const CLAIM_LOST: &str = "ClaimLost";
+/// The apiserver does not take the claim.
+pub const CLAIM_REFUSED: &str = "ClaimRefused";
+/// Where a table lies cannot be changed once it exists.
+pub const STORAGE_FIXED: &str = "StorageFixed";
+/// The volume is growing.
+pub const EXPANDING: &str = "Expanding";
+/// The apiserver refuses to let the volume grow.
+pub const EXPANSION_REFUSED: &str = "ExpansionRefused";

@@ -219,7 +219,10 @@ pub struct TableStatus {
     /// Number of the newest such Job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jobs: Option<u32>,
-    /// How many of them failed in a row.
+    /// Why what is declared is not done; a table that stands stays as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<TableProblem>,
+    /// How many of the Jobs failed in a row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<u32>,
     /// When the next one begins after a failure (RFC 3339).
@@ -234,10 +237,31 @@ pub struct TableStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub maintenance_time: Option<String>,
+    /// When maintenance is tried again after a failure (RFC 3339); absent: by its interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub maintenance_retry_time: Option<String>,
     /// What maintenance last did, or why it could not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 4096))]
     pub maintenance_message: Option<String>,
+}
+
+/// Why a declaration is not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TableProblem {
+    /// Digest of the declaration.
+    #[schemars(length(max = 128))]
+    pub digest: String,
+    /// CamelCase.
+    #[schemars(length(max = 128))]
+    pub reason: String,
+    /// What it is, and what to do.
+    #[schemars(length(max = 4096))]
+    pub message: String,
+    /// Whether this object must be edited; else it is tried again.
+    pub needs_edit: bool,
 }
 
 /// A Job that works on the table.

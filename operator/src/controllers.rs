@@ -8,14 +8,15 @@ use tokio_util::sync::CancellationToken;
 use crate::context::Context;
 use crate::health::Readiness;
 use crate::runner::Scope;
+use crate::table;
 
 /// Runs every controller until stopped; returns when what was in flight has ended.
 pub async fn run(context: Arc<Context>, readiness: Readiness, stop: CancellationToken) {
     let mut controllers = JoinSet::<()>::new();
     for scope in Scope::all(context.config.namespaces.as_deref()) {
-        // One line a kind: its `run` spawns nothing and returns when it is stopped.
-        let _gate = readiness.gate(scope.title("operator"));
-        _gate.set(true);
+        // A kind's `run` returns when it is stopped and what it had in flight has ended.
+        let gate = readiness.gate(scope.title("controller of Tables"));
+        controllers.spawn(table::run(Arc::clone(&context), scope.clone(), gate, stop.clone()));
     }
     stop.cancelled().await;
     while let Some(ended) = controllers.join_next().await {

@@ -17,3 +17,4 @@ pub mod metrics;
 pub mod names;
 pub mod pod;
 pub mod runner;
+pub mod table;

@@ -48,9 +48,19 @@ pub async fn run(request: TableRequest, context: TaskContext) -> TableReport {
         flag.store(true, Ordering::Relaxed);
     });
     let (table, task) = (request.table.clone(), request.task);
+    let root = context.table_root.clone();
     let ended = tokio::task::spawn_blocking(move || perform(&request, &context, &cancelled)).await;
     let ended = ended.unwrap_or_else(|error| Err(TableTaskError::Internal(error.to_string())));
-    report(&table, task, ended)
+    let mut report = report(&table, task, ended);
+    if report.outcome == TableOutcome::Failed {
+        // What was refused has changed nothing: the figures of the table as it stands are still of use.
+        let standing = tokio::task::spawn_blocking(move || standing(&root)).await;
+        if let Ok(Some((figures, columns))) = standing {
+            report.figures = Some(figures);
+            report.columns = columns;
+        }
+    }
+    report
 }
 
 fn perform(
@@ -111,6 +121,12 @@ fn maintain(
         compacted.inputs, compacted.outputs, removed.files, removed.bytes
     );
     done(&table, TableOutcome::Maintained, message, Some(maintenance))
+}
+
+/// The table, if there is one.
+fn standing(root: &Path) -> Option<(TableFigures, Vec<ColumnStatus>)> {
+    let table = Table::open(Arc::new(Posix), root).ok()?;
+    Some((figures(&table).ok()?, columns(&table).ok()?))
 }
 
 fn done(
