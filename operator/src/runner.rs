@@ -9,15 +9,17 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use k8s_openapi::NamespaceResourceScope;
-use kube::api::Api;
-use kube::core::DeserializeGuard;
+use kube::api::{Api, ListParams};
 use kube::core::error_boundary::InvalidObject;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::controller::{self, Action, Controller};
+use kube::runtime::reflector::Store;
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::apply::limited;
 use crate::context::Context;
 use crate::error::Failure;
 use crate::health::Gate;
@@ -27,6 +29,8 @@ use crate::metrics::Outcome;
 const DEBOUNCE: Duration = Duration::from_millis(100);
 /// How long one reconcile may take.
 const RECONCILE_LIMIT: Duration = Duration::from_secs(120);
+/// How often it is looked whether a cache is there.
+const READY_INTERVAL: Duration = Duration::from_millis(500);
 /// An error that only an edit mends is looked at again after this time, in case that the edit was missed.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
@@ -82,26 +86,28 @@ enum Ended {
 }
 
 /// Runs a controller until stopped; returns when what was in flight has ended. `name` is the label of its
-/// metrics; `gate` opens once its cache is there.
+/// metrics, `scope` where it looks; `gate` opens once its cache is there.
 pub async fn run<K, R, F, E>(
     name: &'static str,
     controller: Controller<DeserializeGuard<K>>,
+    scope: Scope,
     context: Arc<Context>,
     gate: Gate,
     stop: CancellationToken,
     reconcile: R,
 ) where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Debug
+        + Send
+        + Sync
+        + 'static,
     R: Fn(Arc<K>, Arc<Context>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Action, E>> + Send + 'static,
     E: Failure,
 {
-    let store = controller.store();
-    tokio::spawn(async move {
-        if store.wait_until_ready().await.is_ok() {
-            gate.set(true);
-        }
-    });
+    tokio::spawn(open_when_ready(gate, scope.api(&context.client), controller.store(), stop.clone()));
     let failures = Arc::new(Failures::default());
     let kept = Arc::clone(&failures);
     let policy = move |object: Arc<DeserializeGuard<K>>, ended: &Ended, _: Arc<Context>| {
@@ -133,6 +139,31 @@ pub async fn run<K, R, F, E>(
             }
         })
         .await;
+}
+
+/// Opens the gate once the kind can be listed and its cache holds what there is.
+///
+/// A cache fills all at once. Its own `wait_until_ready` wakes one waiter alone, and that is the controller.
+async fn open_when_ready<K>(
+    gate: Gate,
+    api: Api<PartialObjectMeta<K>>,
+    store: Store<DeserializeGuard<K>>,
+    stop: CancellationToken,
+) where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + 'static,
+{
+    let one = ListParams::default().limit(1);
+    loop {
+        match limited("list", "the kind", api.list(&one)).await {
+            Ok(list) if list.items.is_empty() || !store.is_empty() => return gate.set(true),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, kind = %K::kind(&()), "not ready"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(READY_INTERVAL) => {}
+        }
+    }
 }
 
 /// One reconcile, counted.

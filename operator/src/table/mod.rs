@@ -80,7 +80,7 @@ impl Failure for TableError {
 pub async fn run(context: Arc<Context>, scope: Scope, gate: Gate, stop: CancellationToken) {
     let loads = Loads::default();
     let controller = controller(&context, &scope, &loads);
-    runner::run(NAME, controller, context, gate, stop, move |table, context| {
+    runner::run(NAME, controller, scope, context, gate, stop, move |table, context| {
         reconcile(table, context, loads.clone())
     })
     .await;
