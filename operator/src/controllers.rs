@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::health::Readiness;
+use crate::loadjob;
 use crate::runner::Scope;
 use crate::table;
 
@@ -17,6 +18,8 @@ pub async fn run(context: Arc<Context>, readiness: Readiness, stop: Cancellation
         // A kind's `run` returns when it is stopped and what it had in flight has ended.
         let gate = readiness.gate(scope.title("controller of Tables"));
         controllers.spawn(table::run(Arc::clone(&context), scope.clone(), gate, stop.clone()));
+        let gate = readiness.gate(scope.title("controller of LoadJobs"));
+        controllers.spawn(loadjob::run(scope, Arc::clone(&context), gate, stop.clone()));
     }
     stop.cancelled().await;
     while let Some(ended) = controllers.join_next().await {

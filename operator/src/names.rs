@@ -11,6 +11,8 @@ pub const TABLE: &str = "longshore.dev/table";
 pub const VOLUME_EPOCH: &str = "longshore.dev/volume-epoch";
 /// Label: the LoadJob that a pod, a Job or a ConfigMap works for.
 pub const LOAD_JOB: &str = "longshore.dev/loadjob";
+/// Label: number of the run that a pod or a Job works for.
+pub const RUN: &str = "longshore.dev/run";
 /// Label: what a pod or a Job does ([`Role`]).
 pub const ROLE: &str = "longshore.dev/role";
 /// Label: the program; the same on each worker.

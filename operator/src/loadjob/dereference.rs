@@ -1,0 +1,219 @@
+//! First step: reads what the LoadJob names and what it has made, from the apiserver itself. A cache may lag
+//! behind, and absence must be true.
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Api, ListParams};
+use kube::{Client, ResourceExt};
+use longshore_crds::{LoadJob, LoadState, Table};
+
+use super::Shared;
+use super::facts::{self, Child, Facts, Hold, PodFacts};
+use super::validate;
+use crate::apply::{get, limited};
+use crate::error::ApiError;
+use crate::names::{self, Role, child_name};
+use crate::progress;
+
+/// Events of one object that are looked at, the newest last.
+const EVENTS: u32 = 50;
+
+/// Reads all that a visit needs.
+///
+/// # Errors
+/// The apiserver.
+pub async fn read(job: &LoadJob, shared: &Shared) -> Result<Facts, ApiError> {
+    let reader = Reader::new(job, shared);
+    let mut facts = reader.empty();
+    if facts.state().is_none() {
+        return Ok(facts);
+    }
+    reader.children(&mut facts).await?;
+    if is_over(&facts) {
+        return Ok(facts);
+    }
+    if needs_table(&facts) {
+        let table = get::<Table>(&reader.api(), &job.spec.table).await?;
+        facts.table = validate::table_facts(table.as_ref(), &job.spec.table);
+    }
+    facts.invalid =
+        facts.table.volume.as_ref().and_then(|table| validate::job(job, table, &shared.context.config));
+    facts.twin = shared.older_twin(job);
+    reader.holds(&mut facts).await?;
+    facts.figures = reader.figures(&facts).await;
+    Ok(facts)
+}
+
+/// The load has ended, and nobody wants it again.
+fn is_over(facts: &Facts) -> bool {
+    match facts.state() {
+        Some(LoadState::Finished) => true,
+        Some(LoadState::Cancelled) => facts.execution().generation == facts.job.metadata.generation,
+        _ => false,
+    }
+}
+
+/// Whether a Job may have to be made: one that loads needs its Table no more.
+fn needs_table(facts: &Facts) -> bool {
+    facts.execution().closing.is_some() || facts.load == Child::Absent
+}
+
+struct Reader<'a> {
+    job: &'a LoadJob,
+    shared: &'a Shared,
+    client: &'a Client,
+    namespace: String,
+}
+
+impl<'a> Reader<'a> {
+    fn new(job: &'a LoadJob, shared: &'a Shared) -> Self {
+        let namespace = job.namespace().unwrap_or_default();
+        Self { job, shared, client: &shared.context.client, namespace }
+    }
+
+    fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    fn empty(&self) -> Facts {
+        Facts {
+            job: self.job.clone(),
+            table: validate::table_facts(None, &self.job.spec.table),
+            invalid: None,
+            twin: None,
+            load: Child::Absent,
+            resolve: Child::Absent,
+            load_pods: Vec::new(),
+            resolve_pods: Vec::new(),
+            figures: None,
+            now: Timestamp::now(),
+            grace_seconds: self.shared.context.config.grace_period_seconds,
+        }
+    }
+
+    /// The Jobs of the current run, and their pods. Before a first run there is none.
+    async fn children(&self, facts: &mut Facts) -> Result<(), ApiError> {
+        let execution = facts.execution();
+        if execution.generation.is_none() || self.shared.is_swept(&facts.job_uid(), facts.run()) {
+            return Ok(());
+        }
+        let uid = facts.job_uid();
+        let jobs = self.api::<Job>();
+        let name = |role| child_name(&facts.job_name(), &uid, facts.run(), role);
+        let (load, resolve) = (name(Role::Load), name(Role::Resolve));
+        facts.load = facts::child(get(&jobs, &load).await?.as_ref(), &uid);
+        let has_ended =
+            matches!(facts.state(), Some(LoadState::Committed | LoadState::Finished | LoadState::Cancelled));
+        if execution.closing.is_some() || has_ended {
+            facts.resolve = facts::child(get(&jobs, &resolve).await?.as_ref(), &uid);
+        }
+        if is_over(facts) {
+            return Ok(());
+        }
+        let pods = self.pods().await?;
+        let of = |child: &Child| child.present().map(|job| job.uid.clone());
+        let load: Vec<String> = of(&facts.load).into_iter().chain(execution.job_uid).collect();
+        let load: Vec<&str> = load.iter().map(String::as_str).collect();
+        facts.load_pods = facts::pods_of(&pods, &load);
+        let resolve = of(&facts.resolve);
+        facts.resolve_pods = facts::pods_of(&pods, &resolve.as_deref().into_iter().collect::<Vec<_>>());
+        Ok(())
+    }
+
+    async fn pods(&self) -> Result<Vec<Pod>, ApiError> {
+        let selector = format!("{}={}", names::LOAD_JOB, self.job.name_any());
+        let params = ListParams::default().labels(&selector);
+        let title = format!("the pods of LoadJob {}", self.job.name_any());
+        Ok(limited("list", &title, self.api::<Pod>().list(&params)).await?.items)
+    }
+
+    /// Events say what the status of a pod or a Job does not: a Secret or a volume that is missing, a pod that
+    /// is refused.
+    async fn holds(&self, facts: &mut Facts) -> Result<(), ApiError> {
+        for (pods, child) in
+            [(&mut facts.load_pods, &mut facts.load), (&mut facts.resolve_pods, &mut facts.resolve)]
+        {
+            match pods.last_mut() {
+                Some(pod) => self.hold_of_pod(pod).await?,
+                None => self.refusal(child).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn hold_of_pod(&self, pod: &mut PodFacts) -> Result<(), ApiError> {
+        if pod.started || pod.ended || pod.hold.is_some() || pod.node.is_none() {
+            return Ok(());
+        }
+        let events = self.events(&pod.uid).await?;
+        let holds = events.iter().rev().find_map(|(reason, note)| facts::hold_of_event(reason, note));
+        pod.hold = holds;
+        Ok(())
+    }
+
+    async fn refusal(&self, child: &mut Child) -> Result<(), ApiError> {
+        let Child::Present(job) = child else { return Ok(()) };
+        if job.suspended || job.deleting || job.ended.is_some() {
+            return Ok(());
+        }
+        let events = self.events(&job.uid).await?;
+        let newest = events.into_iter().next_back();
+        job.refused = newest.filter(|(reason, _)| reason == "FailedCreate").map(|(_, note)| note);
+        Ok(())
+    }
+
+    /// Reason and note of an object's events, the newest last.
+    async fn events(&self, uid: &str) -> Result<Vec<(String, String)>, ApiError> {
+        let params = ListParams::default().fields(&format!("involvedObject.uid={uid}")).limit(EVENTS);
+        let mut events = limited("list", "events", self.api::<Event>().list(&params)).await?.items;
+        events.sort_by_key(|event| {
+            let series = event.series.as_ref().and_then(|series| series.last_observed_time.as_ref());
+            let newest = series.or(event.event_time.as_ref()).map(|time| time.0);
+            newest.max(event.last_timestamp.as_ref().map(|time| time.0))
+        });
+        let said = |event: Event| (event.reason.unwrap_or_default(), event.message.unwrap_or_default());
+        Ok(events.into_iter().map(said).collect())
+    }
+
+    /// What the worker that runs tells. That it tells nothing is no fault: it may be ending.
+    async fn figures(&self, facts: &Facts) -> Option<progress::Figures> {
+        let pod = facts.load_pods.last().filter(|pod| pod.started && !pod.ended && pod.gone_by.is_none())?;
+        let address = pod.address.as_deref()?;
+        match progress::ask(address, self.shared.context.config.worker_port).await {
+            Ok(figures) => Some(figures),
+            Err(error) => {
+                tracing::debug!(pod = pod.name, %error, category = error.category(), "no progress");
+                None
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// An older LoadJob of the same Table and label.
+    fn older_twin(&self, job: &LoadJob) -> Option<String> {
+        let age = |job: &LoadJob| (job.creation_timestamp().map(|time| time.0), job.uid());
+        self.all_jobs()
+            .into_iter()
+            .filter(|other| {
+                other.namespace() == job.namespace()
+                    && other.uid() != job.uid()
+                    && other.metadata.deletion_timestamp.is_none()
+                    && other.spec.table == job.spec.table
+                    && other.label() == job.label()
+                    && age(other) < age(job)
+            })
+            .map(|other| other.name_any())
+            .min()
+    }
+}
+
+/// A hold of what is not there.
+pub(super) fn missing_table(name: &str) -> Hold {
+    let message = format!("there is no Table {name} in this namespace yet; the load starts when it is there");
+    Hold::new(longshore_crds::reasons::TABLE_NOT_FOUND, message)
+}
