@@ -25,7 +25,10 @@ const DAY_MICROS: i64 = 86_400_000_000;
 const FIRST_DAY: i64 = 19_358;
 /// Bytes of a task, as a load cuts them.
 const TASK_BYTES: u64 = 1 << 30;
+/// What a worker may use in all.
 const BUDGET_BYTES: usize = 256 << 20;
+/// What a worker of that budget leaves to its tablet writer.
+const WRITER_BYTES: usize = 43 << 20;
 const BATCH_ROWS: usize = 4_096;
 /// Bytes of a row's values: two integers, an instant, a number, text.
 const ROW_BYTES: u64 = 4 + 4 + 8 + 8 + TEXT_BYTES as u64;
@@ -47,7 +50,7 @@ pub fn measure(scale: &Scale, folder: &Path, figures: &mut Figures) -> Outcome<(
                 task: task as u32,
                 writer: format!("{:016x}", std::process::id()),
             };
-            let options = WriterOptions { budget_bytes: BUDGET_BYTES, ..WriterOptions::default() };
+            let options = WriterOptions { budget_bytes: WRITER_BYTES, ..WriterOptions::default() };
             let (root, metrics) = (folder.to_owned(), Arc::clone(&metrics));
             let mut writer =
                 TabletWriter::new(Arc::new(Posix), root, Arc::clone(&schema), identity, options, metrics)?;
@@ -71,7 +74,12 @@ pub fn measure(scale: &Scale, folder: &Path, figures: &mut Figures) -> Outcome<(
         Ok(())
     })?;
     let megabytes = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed) as f64 / 1e6;
-    println!("  {:.1} GB in {tasks} tasks, budget {} MiB", scale.bytes as f64 / 1e9, BUDGET_BYTES >> 20);
+    println!(
+        "  {:.1} GB in {tasks} tasks, budget {} MiB, of which the writer has {}",
+        scale.bytes as f64 / 1e9,
+        BUDGET_BYTES >> 20,
+        WRITER_BYTES >> 20
+    );
     figures.plain("tablets", tablets.len() as f64, "");
     figures.plain("segments", f64::from(segments_in_all), "");
     figures.plain("rows", rows_in_all as f64, "");
