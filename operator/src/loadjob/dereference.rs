@@ -194,26 +194,66 @@ impl<'a> Reader<'a> {
 }
 
 impl Shared {
-    /// An older LoadJob of the same Table and label.
+    /// A LoadJob of the same Table and label that was first.
     fn older_twin(&self, job: &LoadJob) -> Option<String> {
-        let age = |job: &LoadJob| (job.creation_timestamp().map(|time| time.0), job.uid());
-        self.all_jobs()
-            .into_iter()
-            .filter(|other| {
-                other.namespace() == job.namespace()
-                    && other.uid() != job.uid()
-                    && other.metadata.deletion_timestamp.is_none()
-                    && other.spec.table == job.spec.table
-                    && other.label() == job.label()
-                    && age(other) < age(job)
-            })
+        let others = self.all_jobs();
+        others
+            .iter()
+            .filter(|other| is_twin(other, job) && is_first(other, job))
             .map(|other| other.name_any())
             .min()
     }
+}
+
+fn is_twin(other: &LoadJob, job: &LoadJob) -> bool {
+    other.namespace() == job.namespace()
+        && other.uid() != job.uid()
+        && other.metadata.deletion_timestamp.is_none()
+        && other.spec.table == job.spec.table
+        && other.label() == job.label()
+}
+
+/// Who has begun is first, then who is older: instants of creation have whole seconds.
+fn is_first(other: &LoadJob, job: &LoadJob) -> bool {
+    let rank = |job: &LoadJob| {
+        let execution = job.status.as_ref().and_then(|status| status.execution.as_ref());
+        let has_begun = execution.is_some_and(|execution| execution.generation.is_some());
+        (!has_begun, job.creation_timestamp().map(|time| time.0), job.uid())
+    };
+    rank(other) < rank(job)
 }
 
 /// A hold of what is not there.
 pub(super) fn missing_table(name: &str) -> Hold {
     let message = format!("there is no Table {name} in this namespace yet; the load starts when it is there");
     Hold::new(longshore_crds::reasons::TABLE_NOT_FOUND, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn job(uid: &str, created: &str, label: &str, generation: Option<i64>) -> LoadJob {
+        serde_json::from_value(json!({
+            "apiVersion": "longshore.dev/v1alpha1", "kind": "LoadJob",
+            "metadata": {"name": uid, "namespace": "n", "uid": uid, "creationTimestamp": created},
+            "spec": {"table": "t", "label": label, "sources": [{"paths": ["s3://b/k"]}]},
+            "status": {"execution": {"generation": generation}},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn of_two_with_one_label_the_first_is_who_began_then_who_is_older() {
+        let (noon, later) = ("2026-01-01T12:00:00Z", "2026-01-01T12:00:01Z");
+        let first = |one: &LoadJob, other: &LoadJob| is_twin(one, other) && is_first(one, other);
+        let (a, b) = (job("a", noon, "l", None), job("b", later, "l", None));
+        assert!(first(&a, &b) && !first(&b, &a));
+        let began = job("z", noon, "l", Some(1));
+        assert!(first(&began, &a) && !first(&a, &began));
+        assert!(!first(&a, &job("c", later, "other", None)));
+        assert!(!first(&a, &a));
+    }
 }

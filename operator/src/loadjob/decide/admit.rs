@@ -33,7 +33,7 @@ pub(super) fn step(visit: &mut Visit<'_>) {
     }
     if let Some(twin) = &facts.twin {
         let message = format!(
-            "label `{}` of table `{}` belongs to LoadJob {twin}, which is older; choose another label, or \
+            "label `{}` of table `{}` belongs to LoadJob {twin}, which was first; choose another label, or \
              delete that one",
             facts.job.label(),
             facts.job.spec.table

@@ -174,14 +174,14 @@ fn note(facts: &Facts, status: &LoadJobStatus) -> Option<Note> {
     let before = facts.status();
     let (reason, message) = spoken(status)?;
     let same = spoken(&before).is_some_and(|(before, _)| before == reason) && before.run == status.run;
-    if same || reason == reasons::PENDING {
+    // What follows at once is no line of its own.
+    if same || [reasons::PENDING, reasons::COMMITTED].contains(&reason.as_str()) {
         return None;
     }
     let stalled = conditions::is_true(&status.conditions, conditions::STALLED);
     let normal = [
         reasons::STARTING,
         reasons::LOADING,
-        reasons::COMMITTED,
         reasons::LOADED,
         reasons::CANCELLING,
         reasons::USER_CANCELLED,
