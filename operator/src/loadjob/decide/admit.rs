@@ -97,7 +97,12 @@ fn start(visit: &mut Visit<'_>) {
     visit.execution.open_run = Some(run);
     visit.execution.job_uid = None;
     let name = child_name(&facts.job_name(), &facts.job_uid(), run, Role::Load);
-    visit.stands(LoadState::Loading, reasons::STARTING, &format!("run {run} starts as Job {name}"));
+    if visit.follows_lost_node() {
+        let message = visit.message();
+        visit.stands(LoadState::Loading, reasons::NODE_LOST, &message);
+    } else {
+        visit.stands(LoadState::Loading, reasons::STARTING, &format!("run {run} starts as Job {name}"));
+    }
     visit.act(Action::MakeRequest);
     visit.act(Action::MakeLoadJob);
     visit.again = Some(SOON);

@@ -224,7 +224,7 @@ fn starting(visit: &mut Visit<'_>, job: &JobFacts, failed: Option<Hold>) {
     match failed {
         Some(failed) => visit.stands(LoadState::Loading, &failed.reason, &failed.message),
         // What was held stays PENDING until its container has begun.
-        None if visit.state() == Some(LoadState::Pending) => visit.stays(),
+        None if visit.state() == Some(LoadState::Pending) || visit.follows_lost_node() => visit.stays(),
         None => {
             let message = format!("run {} starts as Job {}", visit.run(), job.name);
             visit.stands(LoadState::Loading, reasons::STARTING, &message);
@@ -235,7 +235,9 @@ fn starting(visit: &mut Visit<'_>, job: &JobFacts, failed: Option<Hold>) {
 
 /// The container cannot begin: the load waits, and its time stands still.
 fn held(visit: &mut Visit<'_>, hold: &Hold) {
-    visit.stands(LoadState::Pending, &hold.reason, &hold.message);
+    let lost = visit.follows_lost_node().then(|| Hold::new(reasons::NODE_LOST, visit.message()));
+    let said = lost.as_ref().unwrap_or(hold);
+    visit.stands(LoadState::Pending, &said.reason, &said.message);
     if is_deadline_near(visit) {
         let message = "it waited so long that its deadline is near: a new run takes its place";
         visit.next_run(0, &hold.reason, message);

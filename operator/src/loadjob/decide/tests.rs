@@ -562,7 +562,21 @@ fn a_lost_node_raises_the_epoch_and_the_next_run_follows() {
     assert_eq!(waits.actions, [Action::RaiseEpoch { to: 3 }]);
     facts.table.volume.as_mut().unwrap().volume_epoch = 3;
     let started = then(&mut facts, waits, 1);
-    assert_eq!((started.status.state, started.status.run), (Some(LoadState::Loading), Some(2)));
+    assert_said(&started, LoadState::Loading, "Reconciling=NodeLost");
+    assert_eq!(started.status.run, Some(2));
+    // Which node it is, and how its volume is freed, is said until the next pod has begun.
+    facts.load = Child::Present(JobFacts { epoch: 3, ..load_job() });
+    facts.load_pods = vec![PodFacts {
+        started: false,
+        hold: Some(Hold::new("Unschedulable", "0/2 nodes are available")),
+        ..running()
+    }];
+    let held = then(&mut facts, started, 1);
+    assert_said(&held, LoadState::Pending, "Reconciling=NodeLost");
+    assert!(message(&held).contains("node.kubernetes.io/out-of-service"), "{}", message(&held));
+    facts.load_pods = vec![running()];
+    let loading = then(&mut facts, held, 1);
+    assert_said(&loading, LoadState::Loading, "Reconciling=Loading");
 }
 
 #[test]

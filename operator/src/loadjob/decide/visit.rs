@@ -106,6 +106,12 @@ impl<'a> Visit<'a> {
         spoken(&self.status).map(|(_, message)| message).unwrap_or_default()
     }
 
+    /// Whether the run follows one whose node was lost, and has not begun yet: until it has, that is what a
+    /// person must know.
+    pub(super) fn follows_lost_node(&self) -> bool {
+        spoken(&self.status).is_some_and(|(reason, _)| reason == reasons::NODE_LOST)
+    }
+
     /// Begins to close the run: nothing may be said of its outcome until that is done.
     pub(super) fn close(&mut self, outcome: ClosingOutcome, reason: &str, message: &str) {
         self.execution.closing = Some(Closing {
