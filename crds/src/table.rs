@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table_storage::{MaintenanceSpec, StorageSpec};
-use crate::{PartitionTermSpec, TableTask};
+use crate::{PartitionTermSpec, TableTask, WorkerSpec};
 
 /// Columns, keys and spread of a table. Once the table exists, a nullable column may be added at the end,
 /// `storage.size` may grow, `storage.reclaimPolicy` and `maintenance` may change; any other change is refused
@@ -71,6 +71,9 @@ pub struct TableSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 253)))]
     pub service_accounts: Vec<String>,
+    /// What the pods get that make, check and maintain the table. Pods of loads follow their LoadJob.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub worker: WorkerSpec,
 }
 
 /// A column.
@@ -321,4 +324,8 @@ pub struct LastLoad {
 
 fn default_true() -> bool {
     true
+}
+
+fn is_default(worker: &WorkerSpec) -> bool {
+    *worker == WorkerSpec::default()
 }

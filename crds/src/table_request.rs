@@ -82,6 +82,7 @@ fn declared(spec: &TableSpec) -> TableSpec {
     spec.storage = StorageSpec { compression: spec.storage.compression, ..StorageSpec::default() };
     spec.maintenance = crate::MaintenanceSpec::default();
     spec.service_accounts = Vec::new();
+    spec.worker = crate::WorkerSpec::default();
     spec
 }
 

@@ -169,6 +169,7 @@ mod tests {
             storage: StorageSpec { compression: CompressionSpec::Lz4, ..StorageSpec::default() },
             maintenance: longshore_crds::MaintenanceSpec::default(),
             service_accounts: Vec::new(),
+            worker: longshore_crds::WorkerSpec::default(),
         }
     }
 

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
-use longshore_crds::{ReclaimPolicy, Table, TableRequest, TableTask, WorkerSpec};
+use longshore_crds::{ReclaimPolicy, Table, TableRequest, TableTask};
 
 use super::claim::{self, ClaimState};
 use super::dereference::{Found, job_name};
@@ -18,7 +18,7 @@ use super::validate::Validated;
 use super::volume::table_ref;
 use crate::config::Config;
 use crate::names::{self, Role};
-use crate::pod::{PodError, REQUEST_FILE, REQUEST_KEY, WorkerJob, WorkerPod, bytes};
+use crate::pod::{PodError, REQUEST_FILE, REQUEST_KEY, TableRef, WorkerJob, WorkerPod, bytes};
 
 /// Why a Job cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -138,6 +138,35 @@ pub fn role(task: TableTask) -> Role {
     }
 }
 
+/// Whether the pods may be as the Table asks for.
+///
+/// # Errors
+/// What it may not have.
+pub fn check_pod(table: &Table, config: &Config) -> Result<(), PodError> {
+    let volume = TableRef {
+        name: table.name_any(),
+        uid: String::new(),
+        claim: String::new(),
+        sub_path: None,
+        volume_epoch: 0,
+        one_node: true,
+        service_accounts: table.spec.service_accounts.clone(),
+    };
+    let worker = &table.spec.worker;
+    let (role, labels, secrets) = (Role::Table, BTreeMap::new(), Vec::new());
+    let pod = WorkerPod {
+        table: &volume,
+        role,
+        arguments: Vec::new(),
+        request_config_map: None,
+        secrets,
+        worker,
+        labels,
+        config,
+    };
+    pod.template().map(|_| ())
+}
+
 /// The Job that a Table's status names, and the ConfigMap with its request. Both are made once and carry one
 /// name, which is never used for another Job.
 ///
@@ -151,14 +180,13 @@ pub fn job(table: &Table, config: &Config) -> Result<(ConfigMap, Job), BuildErro
     let volume = table_ref(table).ok_or(BuildError::Incomplete("claim"))?;
     let request = TableRequest::new(&table.name_any(), &table.spec, named.task);
     let role = role(named.task);
-    let worker = WorkerSpec::default();
     let pod = WorkerPod {
         table: &volume,
         role,
         arguments: [role.name(), "--request", REQUEST_FILE].map(str::to_owned).into(),
         request_config_map: Some(&name),
         secrets: Vec::new(),
-        worker: &worker,
+        worker: &table.spec.worker,
         labels: BTreeMap::new(),
         config,
     };

@@ -143,7 +143,7 @@ async fn reconcile(table: Arc<Table>, context: Arc<Context>, loads: Loads) -> Re
         raise_epoch(&context, &found.table, epoch).await?;
         return Ok(Action::requeue(std::time::Duration::from_millis(100)));
     }
-    let validated = validate::validate(&found);
+    let validated = validate::validate(&found, &context.config);
     let claim = build::claim(&found, &validated);
     let claim = apply::claim(&context, &found, claim).await?;
     let next = status::next(&found, &validated, &claim);

@@ -63,6 +63,7 @@ pub fn next(found: &Found, validated: &Validated, claim: &ClaimApplied) -> Next 
     take_claim(&mut status, found, validated, claim, &mut events);
     let job = take_job(&mut status, found, &mut events);
     take_loads(&mut status, found);
+    forget_old_problem(&mut status, &validated.digest);
     let usable = is_usable(validated, claim);
     let idle = status.job.is_none();
     let due = if usable && idle { due::due(found, &status, &validated.digest) } else { Due::Nothing };
@@ -77,6 +78,15 @@ pub fn next(found: &Found, validated: &Validated, claim: &ClaimApplied) -> Next 
     status.observed_generation = found.table.metadata.generation;
     let requeue = requeue(&verdict, &status, due, found.now);
     Next { status, events, requeue }
+}
+
+/// What was said of another declaration does not hold for this one, and neither does its pause.
+fn forget_old_problem(status: &mut TableStatus, digest: &str) {
+    if status.problem.as_ref().is_some_and(|problem| problem.digest != digest) {
+        status.problem = None;
+        status.failures = None;
+        status.retry_time = None;
+    }
 }
 
 /// A problem may have come or gone with the report that was just taken in.
@@ -163,8 +173,8 @@ fn take_loads(status: &mut TableStatus, found: &Found) {
 
 fn is_usable(validated: &Validated, claim: &ClaimApplied) -> bool {
     let stands = matches!(validated.claim, ClaimState::Absent | ClaimState::Stands);
-    let is_fixed = validated.obstacle.as_ref().is_some_and(|it| it.reason == reasons::STORAGE_FIXED);
-    stands && claim.claim.is_some() && !is_fixed
+    let is_obstructed = validated.obstacle.is_some() && !validated.is_of_worker;
+    stands && claim.claim.is_some() && !is_obstructed
 }
 
 fn verdict(

@@ -77,11 +77,11 @@ impl World {
     }
 
     fn wanted_claim(&self) -> Option<ClaimToApply> {
-        build::claim(&self.found, &validate(&self.found))
+        build::claim(&self.found, &validate(&self.found, &config()))
     }
 
     fn next(&self, applied: &ClaimApplied) -> Next {
-        next(&self.found, &validate(&self.found), applied)
+        next(&self.found, &validate(&self.found, &config()), applied)
     }
 
     /// A visit whose claim is taken as it is; the status is kept.
@@ -278,6 +278,15 @@ fn a_refused_declaration_stalls_and_leaves_the_table_until_it_is_edited() {
     world.pass(3_000);
     let later = world.visit();
     assert!(later.status.job.is_none() && later.events.is_empty(), "it is not asked again");
+    let mut mended = world.found.table.spec.columns.clone();
+    mended[1].nullable = true;
+    mended[1].name = "other".to_owned();
+    world.found.table.spec.columns = mended;
+    let next = world.visit();
+    assert_eq!(holding(&next), (vec!["Ready", "Reconciling"], reasons::ALTERING.to_owned()));
+    assert!(next.events.is_empty(), "the old refusal is not told again");
+    world.end_job(&report(TableOutcome::Failed, exit::TABLE_REFUSED, "DefinitionDiffers", "no"));
+    world.visit();
     world.found.table.spec.columns = columns;
     world.found.table.metadata.generation = Some(3);
     let next = world.visit();
@@ -557,4 +566,16 @@ fn the_time_of_transition_stays_while_the_status_of_a_condition_does() {
     let next = world.visit();
     assert_eq!(since(&next), before);
     assert_eq!(next.status.observed_generation, Some(2));
+}
+
+#[test]
+fn pods_that_may_not_be_as_asked_for_stall_the_table() {
+    let mut world = World::new(json!({}));
+    world.bind("claim-uid");
+    world.found.table.spec.worker.service_account_name = Some("admin".to_owned());
+    let next = world.visit();
+    assert_eq!(holding(&next), (vec!["Stalled"], reasons::SERVICE_ACCOUNT_NOT_ALLOWED.to_owned()));
+    assert!(next.status.job.is_none());
+    world.found.table.spec.service_accounts = vec!["admin".to_owned()];
+    assert!(world.visit().status.job.is_some());
 }

@@ -2,8 +2,10 @@
 
 use longshore_crds::reasons;
 
+use super::build;
 use super::claim::{self, ClaimState, wanted_name};
 use super::dereference::Found;
+use crate::config::Config;
 
 /// What was found out.
 #[derive(Debug, Clone)]
@@ -32,10 +34,10 @@ pub struct Obstacle {
 }
 
 /// Compares what is asked for with what is there.
-pub fn validate(found: &Found) -> Validated {
+pub fn validate(found: &Found, config: &Config) -> Validated {
     let claim = claim::state(&found.table, found.claim.as_ref());
     let digest = found.table.spec.definition_digest().unwrap_or_default();
-    let own = fixed(found).or_else(|| of_claim(found, claim));
+    let own = fixed(found).or_else(|| of_claim(found, claim)).or_else(|| of_pods(found, config));
     let is_of_worker = own.is_none();
     let obstacle = own.or_else(|| refused(found, &digest));
     Validated { claim, digest, obstacle, is_of_worker }
@@ -97,6 +99,18 @@ fn of_claim(found: &Found, state: ClaimState) -> Option<Obstacle> {
             leaves_table: false,
         }),
     }
+}
+
+/// Pods that may not be as they are asked for.
+fn of_pods(found: &Found, config: &Config) -> Option<Obstacle> {
+    let error = build::check_pod(&found.table, config).err()?;
+    let leaves_table = found.table.status.as_ref().is_some_and(|status| status.definition.is_some());
+    Some(Obstacle {
+        reason: error.category().to_owned(),
+        message: error.to_string(),
+        is_for_edit: true,
+        leaves_table,
+    })
 }
 
 /// A declaration that a worker refused; nothing is done about it until it changes.
