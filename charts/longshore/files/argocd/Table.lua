@@ -1,5 +1,5 @@
--- Health of a Table: Ready is healthy, Stalled (an edit of this object is needed) is degraded, all else progresses.
--- Both may stand: a table that is ready while an edit was refused is degraded, for the spec is not what is.
+-- Health of a Table: Stalled (an edit of this object is needed) is degraded, Reconciling progresses, Ready is healthy.
+-- Two may stand: a table that is ready while an edit was refused, or is being made, is not yet what the spec says.
 local health = {status = "Progressing", message = "Waiting for the operator"}
 local status = obj.status
 if status == nil or status.conditions == nil then
@@ -27,10 +27,10 @@ end
 if found.Stalled ~= nil then
   return answer("Degraded", found.Stalled)
 end
-if found.Ready ~= nil then
-  return answer("Healthy", found.Ready)
-end
 if found.Reconciling ~= nil then
   return answer("Progressing", found.Reconciling)
+end
+if found.Ready ~= nil then
+  return answer("Healthy", found.Ready)
 end
 return health
