@@ -132,7 +132,13 @@ fn take_claim(
 fn take_job(status: &mut TableStatus, found: &Found, events: &mut Vec<Told>) -> JobState {
     let Some(job) = status.job.clone() else { return JobState::Absent };
     let state = pods::state(found);
+    let edited = status.observed_generation != found.table.metadata.generation;
     match &state {
+        // Its pod has not begun, and what is asked for is another thing by now: another Job takes its place.
+        JobState::Running { trouble: Some(_) } if edited => {
+            status.job = None;
+            return JobState::Absent;
+        }
         JobState::Absent | JobState::Running { .. } => return state,
         JobState::Reported(report) => {
             let is_news = report.reason != "TableUnchanged" || status.problem.is_some();

@@ -361,6 +361,9 @@ fn what_holds_the_pod_up_is_said() {
     assert_eq!(holding(&next).1, reasons::IMAGE_PULL_FAILED);
     assert_eq!(next.events.len(), 1);
     assert!(world.visit().events.is_empty(), "once");
+    world.found.table.metadata.generation = Some(2);
+    let next = world.visit();
+    assert_eq!(next.status.job.map(|job| job.number), Some(2), "an edit begins anew");
 }
 
 #[test]
