@@ -37,7 +37,7 @@ fn each_recorded_object_has_its_kstatus() {
         ("table-edited", "InProgress"),
         ("table-refused", "Failed"),
         ("table-altering", "InProgress"),
-        ("loadjob-created", "InProgress"),
+        ("loadjob-created", "Current"),
         ("loadjob-pending", "InProgress"),
         ("loadjob-loading", "InProgress"),
         ("loadjob-finished", "Current"),
