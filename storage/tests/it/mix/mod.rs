@@ -1,5 +1,6 @@
 //! Everything at once: processes that load, overwrite, compact, clean, vacuum and widen one table, killed at
-//! random instants. After each kill the table is what its history says, row for row.
+//! random instants. After each kill the table is what its history says, row for row. Every second table has
+//! partitions, which are replaced by name and by the rows that come.
 
 mod oracle;
 mod process;
@@ -88,10 +89,11 @@ fn processes_that_are_killed_at_any_instant_of_any_work_lose_and_double_nothing(
     let seed = std::env::var("SEED").ok().map_or(11, |text| text.parse().expect("SEED is a number"));
     let mut random = StdRng::seed_from_u64(seed);
     let begin = Instant::now();
-    let (mut killed, mut seen) = (0, oracle::Seen::default());
+    let (mut killed, mut tables, mut seen) = (0, 0_u32, oracle::Seen::default());
     while killed < kills {
         let place = Place::empty();
-        Table::create(Arc::new(Posix), &place.root, &definition()).unwrap();
+        tables += 1;
+        Table::create(Arc::new(Posix), &place.root, &definition(tables % 2 == 0)).unwrap();
         let mut next = 0;
         let mut start = |random: &mut StdRng| {
             next += 1;

@@ -15,13 +15,18 @@ use longshore_storage::scan::scan;
 use longshore_storage::table::Table;
 
 use super::PATIENCE;
-use super::rows::Label;
+use super::rows::{Kind, Label, has_partitions, partition_of};
+
+/// Numbers of rows by their labels' numbers.
+type RowsByLabel = BTreeMap<i64, BTreeSet<i64>>;
 
 /// What the checks met: a mix that never compacts or overwrites would show nothing.
 #[derive(Debug, Default)]
 pub struct Seen {
     loads: u64,
     overwrites: u64,
+    dynamic: u64,
+    named: u64,
     closed: u64,
     compacted: u64,
     widened: u64,
@@ -32,6 +37,8 @@ impl Seen {
     pub fn add(&mut self, other: &Self) {
         self.loads += other.loads;
         self.overwrites += other.overwrites;
+        self.dynamic += other.dynamic;
+        self.named += other.named;
         self.closed += other.closed;
         self.compacted += other.compacted;
         self.widened += other.widened;
@@ -39,7 +46,9 @@ impl Seen {
     }
 
     pub fn assert_all_kinds(&self) {
-        let counts = [self.loads, self.overwrites, self.closed, self.compacted, self.widened, self.rows];
+        let loads = [self.loads, self.overwrites, self.dynamic, self.named];
+        let others = [self.closed, self.compacted, self.widened, self.rows];
+        let counts = [loads, others].concat();
         assert!(counts.iter().all(|count| *count > 0), "{self:?}");
     }
 }
@@ -48,7 +57,8 @@ impl Seen {
 pub fn check(root: &Path, acknowledged: &str, when: &str) -> Seen {
     let (table, entries, segments) = snapshot(root);
     let mut seen = Seen::default();
-    let (mut expected, mut loaded) = (BTreeSet::new(), BTreeMap::new());
+    let partitions = has_partitions(table.schema());
+    let (mut expected, mut loaded) = (RowsByLabel::new(), BTreeMap::new());
     for entry in entries {
         if entry.record.outcome != HistoryOutcome::Loaded {
             seen.closed += 1;
@@ -58,29 +68,35 @@ pub fn check(root: &Path, acknowledged: &str, when: &str) -> Seen {
         let earlier = loaded.insert(label, entry.version);
         assert_eq!(earlier, None, "{label:?} is loaded twice, {when}");
         seen.loads += 1;
-        if label.overwrites() {
-            seen.overwrites += 1;
-            expected.clear();
+        match label.kind(partitions) {
+            Kind::Append => {}
+            Kind::Overwrite => seen.overwrites += 1,
+            Kind::Dynamic => seen.dynamic += 1,
+            Kind::Named => seen.named += 1,
         }
-        expected.insert(label);
+        let replaced = label.replaces(partitions);
+        for rows in expected.values_mut() {
+            rows.retain(|n| !replaced.contains(&partition_of(*n)));
+        }
+        expected.insert(label.0, label.rows(partitions));
     }
     for line in acknowledged.lines() {
         let (label, version) = line.split_once(' ').unwrap();
         let label = Label(label.parse().unwrap());
         assert_eq!(loaded.get(&label), Some(&version.parse().unwrap()), "{label:?} was acknowledged, {when}");
     }
-    let expected: BTreeMap<i64, i64> = expected.into_iter().map(|label| (label.0, label.rows())).collect();
-    assert_eq!(whole_labels(&rows_of(&table, &segments), when), expected, "{when}");
-    seen.rows = expected.values().sum::<i64>().cast_unsigned();
+    expected.retain(|_, rows| !rows.is_empty());
+    assert_eq!(rows_by_label(&rows_of(&table, &segments), when), expected, "{when}");
+    seen.rows = expected.values().map(|rows| rows.len() as u64).sum();
     seen.compacted = segments.iter().filter(|segment| segment.path.contains("/compact-")).count() as u64;
-    seen.widened = (table.schema().columns().len() > 2).into();
+    seen.widened = table.schema().columns().iter().any(|column| column.name.starts_with("extra")).into();
     seen
 }
 
 /// The rows that a reader sees, by label.
-pub fn visible(root: &Path) -> BTreeMap<i64, i64> {
+pub fn visible(root: &Path) -> RowsByLabel {
     let (table, _, segments) = snapshot(root);
-    whole_labels(&rows_of(&table, &segments), "as visible")
+    rows_by_label(&rows_of(&table, &segments), "as visible")
 }
 
 /// A table with its history and its files, all of one version: read again when the log was cleaned meanwhile.
@@ -117,18 +133,25 @@ fn rows_of(table: &Table, segments: &[Segment]) -> RecordBatch {
     concat_batches(schema.arrow(), &batches).unwrap()
 }
 
-/// Number of rows by label: each of a label's rows once, what was added to them NULL or right.
-fn whole_labels(rows: &RecordBatch, when: &str) -> BTreeMap<i64, i64> {
-    let column = |name: &str| rows.column_by_name(name).unwrap().as_primitive::<Int64Type>();
-    let (numbers, labels) = (column("n"), column("label"));
-    for extra in rows.columns().iter().skip(2).map(|extra| extra.as_primitive::<Int64Type>()) {
+/// The rows by label: each once, in its partition, what was added to them NULL or right.
+fn rows_by_label(rows: &RecordBatch, when: &str) -> RowsByLabel {
+    let column = |name: &str| Some(rows.column_by_name(name)?.as_primitive::<Int64Type>());
+    let (numbers, labels) = (column("n").unwrap(), column("label").unwrap());
+    if let Some(parts) = column("part") {
+        for (number, part) in numbers.values().iter().zip(parts.values()) {
+            assert_eq!(*part, partition_of(*number), "the partition of row {number}, {when}");
+        }
+    }
+    let schema = rows.schema();
+    let added = schema.fields().iter().filter(|field| field.name().starts_with("extra"));
+    for extra in added.filter_map(|field| column(field.name())) {
         for row in (0..rows.num_rows()).filter(|row| extra.is_valid(*row)) {
             assert_eq!(extra.value(row), numbers.value(row), "an added column, {when}");
         }
     }
-    let mut found = BTreeMap::<i64, BTreeSet<i64>>::new();
+    let mut found = RowsByLabel::new();
     for (label, number) in labels.values().iter().zip(numbers.values()) {
         assert!(found.entry(*label).or_default().insert(*number), "row {number} of {label} twice, {when}");
     }
-    found.into_iter().map(|(label, numbers)| (label, numbers.len() as i64)).collect()
+    found
 }

@@ -20,7 +20,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::oracle::is_behind;
-use super::rows::{EXTRA_COLUMNS, Label, batch, extra_column};
+use super::rows::{EXTRA_COLUMNS, Label, batch, extra_column, has_partitions};
 
 /// Run by the test of the mix, as a process of its own.
 #[test]
@@ -99,14 +99,15 @@ fn load(table: &mut Table, label: Label) -> Option<u64> {
         return None;
     }
     let mut record = HistoryRecord::new(&label.name(), run, claim.attempt(), HistoryOutcome::Loaded);
-    let rows = label.rows().cast_unsigned();
+    let partitions = has_partitions(&schema);
+    let rows = label.rows(partitions).len() as u64;
     record.counts = HistoryCounts { scan_rows: rows, sink_rows: rows, ..HistoryCounts::default() };
     let commit = LoadCommit {
         segments: report.segments,
         schema,
         record,
         deadline: None,
-        mode: label.mode(),
+        mode: label.mode(partitions),
         new_columns: Vec::new(),
     };
     match table.commit_load(&claim, commit) {
