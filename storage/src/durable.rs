@@ -59,6 +59,9 @@ pub trait WriteFile: Write + Send {
 pub trait ReadFile: Send + Sync {
     /// Bytes of the file.
     fn len(&self) -> io::Result<u64>;
+    /// Time of the last change of the file's contents *or names*, by the volume's clock (POSIX: ctime): a file
+    /// had none of its names later than that.
+    fn changed(&self) -> io::Result<SystemTime>;
     /// Fills `buffer` from `offset`; `UnexpectedEof` if the file ends before.
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
     /// Whether there is no byte.
@@ -76,8 +79,10 @@ pub struct DirectoryEntry {
     pub is_dir: bool,
     /// Bytes.
     pub size: u64,
-    /// Time of the last change.
+    /// Time of the last change of its contents.
     pub modified: SystemTime,
+    /// Time of the last change of its contents or names, as in [`ReadFile::changed`].
+    pub changed: SystemTime,
 }
 
 /// Reads a whole file.

@@ -1,4 +1,5 @@
-//! Ten thousand loads one after the other: the last cost what the tenth cost.
+//! Ten thousand loads one after the other: the last cost what the tenth cost, whether the log's folder holds
+//! all their commits (none is a day old) or those since the second newest checkpoint.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,14 +7,14 @@ use std::time::Duration;
 use longshore_storage::table::CleanOptions;
 
 use crate::Scale;
-use crate::figures::{Figures, Outcome, median, timed};
+use crate::figures::{Figures, Outcome, cpu_ms, median, timed};
 use crate::log::{append, create};
 
 /// Loads that are compared.
 const COMPARED: usize = 31;
 
-/// Loads with their checkpoints.
-pub fn measure(scale: &Scale, folder: &Path, figures: &mut Figures) -> Outcome<()> {
+/// Loads with their checkpoints. `cleans`: the log is cleaned as if a day had passed.
+pub fn measure(scale: &Scale, folder: &Path, cleans: bool, figures: &mut Figures) -> Outcome<()> {
     let mut table = create(&folder.join("table"))?;
     let mut times = Vec::with_capacity(scale.commits);
     let (mut checkpoints, mut folds) = (Vec::new(), Vec::new());
@@ -22,7 +23,8 @@ pub fn measure(scale: &Scale, folder: &Path, figures: &mut Figures) -> Outcome<(
         let (time, made) = timed(|| Ok(table.checkpoint_if_due()?))?;
         if made.is_some() {
             checkpoints.push((number, time));
-            // As if a day had passed: a log that is a day old is as long as one of a day's loads.
+        }
+        if made.is_some() && cleans {
             let clean = CleanOptions { min_age: Duration::ZERO };
             folds.push((number, timed(|| Ok(table.clean_log(&clean)?))?.0));
         }
@@ -30,13 +32,22 @@ pub fn measure(scale: &Scale, folder: &Path, figures: &mut Figures) -> Outcome<(
     // Side by side with a table that is at its tenth load: whatever else the machine does then, it does to both.
     let mut young = create(&folder.join("young"))?;
     (1..10).try_for_each(|number| append(&mut young, &format!("young_{number}"), number))?;
-    let (mut tenth, mut last) = (Vec::new(), Vec::new());
+    let (mut tenth, mut last) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
     for number in 0..COMPARED {
-        tenth.push(timed(|| append(&mut young, &format!("tenth_{number}"), number))?.0);
-        last.push(timed(|| append(&mut table, &format!("last_{number}"), number))?.0);
+        let of = [(&mut tenth, &mut young, "tenth"), (&mut last, &mut table, "last")];
+        for ((times, cpu), table, name) in of {
+            let before = cpu_ms();
+            times.push(timed(|| append(table, &format!("{name}_{number}"), number))?.0);
+            cpu.push(cpu_ms() - before);
+        }
     }
-    let (tenth, last) = (median(&tenth), median(&last));
-    println!("  {} loads, a claim and a commit each", scale.commits);
+    let (tenth_cpu, last_cpu) = (median(&tenth.1), median(&last.1));
+    let (tenth, last) = (median(&tenth.0), median(&last.0));
+    let names = std::fs::read_dir(table.root().join("_delta_log"))?.count();
+    println!("  {} loads, a claim and a commit each; {names} names in the folder", scale.commits);
+    figures.plain("processor, the tenth", tenth_cpu, "ms");
+    figures.plain("processor, the last", last_cpu, "ms");
+    figures.bounded("processor, the last against the tenth", last_cpu / tenth_cpu, 1.2, "x");
     figures.plain("the tenth", tenth, "ms");
     figures.plain("the last", last, "ms");
     figures.bounded("the last against the tenth", last / tenth, 1.2, "x");

@@ -38,6 +38,13 @@ pub fn timed<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<(f64, T)> {
     Ok((start.elapsed().as_secs_f64() * 1e3, done))
 }
 
+/// Milliseconds that this thread has had a processor.
+pub fn cpu_ms() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split_whitespace().next().and_then(|text| text.parse::<f64>().ok());
+    nanoseconds.unwrap_or(f64::NAN) / 1e6
+}
+
 /// The middle one.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();

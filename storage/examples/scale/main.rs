@@ -2,7 +2,7 @@
 //! and one that is missed ends the program with an error.
 //!
 //! `scale [--work FOLDER] [--commits N] [--labels N] [--files N] [--bytes N] [PART…]`, parts: `commits`,
-//! `labels`, `files`, `checkpoint`, `tablets`; default: all. Each runs as a process of its own, so that its
+//! `commits-of-a-day`, `labels`, `files`, `checkpoint`, `tablets`; default: all. Each runs as a process of its own, so that its
 //! peak of memory is its own.
 
 mod commits;
@@ -19,7 +19,7 @@ use figures::{Figures, Outcome};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const PARTS: [&str; 5] = ["commits", "labels", "files", "checkpoint", "tablets"];
+const PARTS: [&str; 6] = ["commits", "commits-of-a-day", "labels", "files", "checkpoint", "tablets"];
 
 /// What is measured, and where.
 #[derive(Debug, Clone)]
@@ -43,7 +43,8 @@ fn main() -> Outcome<ExitCode> {
         let folder = tempfile::tempdir_in(&scale.work)?;
         let mut figures = Figures::default();
         match part.as_str() {
-            "commits" => commits::measure(&scale, folder.path(), &mut figures)?,
+            "commits" => commits::measure(&scale, folder.path(), true, &mut figures)?,
+            "commits-of-a-day" => commits::measure(&scale, folder.path(), false, &mut figures)?,
             "labels" => log::labels(&scale, folder.path(), &mut figures)?,
             "files" => log::files(&scale, folder.path(), &mut figures)?,
             "checkpoint" => log::checkpoint(&scale, folder.path(), &mut figures)?,

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use super::{DirectoryEntry, FileSystem, ReadFile, SyncSite, WriteFile};
 
@@ -71,6 +72,7 @@ impl FileSystem for Posix {
                 is_dir: metadata.is_dir(),
                 size: metadata.size(),
                 modified: metadata.modified()?,
+                changed: changed(&metadata),
             });
         }
         Ok(entries)
@@ -116,7 +118,18 @@ impl ReadFile for PosixFile {
         Ok(self.0.metadata()?.len())
     }
 
+    fn changed(&self) -> io::Result<SystemTime> {
+        self.0.metadata().map(|metadata| changed(&metadata))
+    }
+
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         self.0.read_exact_at(buffer, offset)
     }
+}
+
+/// The time that `link(2)` sets; `utimes(2)` cannot.
+fn changed(metadata: &fs::Metadata) -> SystemTime {
+    let seconds = u64::try_from(metadata.ctime()).unwrap_or_default();
+    let nanoseconds = u32::try_from(metadata.ctime_nsec()).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds)
 }

@@ -2,7 +2,8 @@
 //!
 //! A commit goes only if it is below the second newest checkpoint, both of the two newest can be read from
 //! end to end, it is old enough for whoever reads the log by name, and the record that it names is folded
-//! and has its digest. Oldest first: what is left has no gap.
+//! and has its digest. Oldest first: what is left has no gap, and a version that stands tells that none above it
+//! was ever cleaned.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,7 +22,7 @@ const MIN_AGE: Duration = Duration::from_secs(24 * 3_600);
 /// What may be removed from the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CleanOptions {
-    /// Least age of a commit, a checkpoint or a temporary file, by the volume's time of its last change.
+    /// Least age of a commit, a checkpoint or a temporary file, by the volume's time of the last change of its contents or names.
     /// Default: 24 hours, as other engines go on from a version by name.
     pub min_age: Duration,
 }
@@ -104,8 +105,10 @@ fn look(log: &LogFolder, listing: &Listing, options: &CleanOptions) -> Result<Ol
     let now = SystemTime::now();
     let entries = log.files().list(log.path()).map_err(|e| TableError::volume("list", log.path(), e))?;
     for entry in entries.into_iter().filter(|entry| !entry.is_dir) {
-        // A time to come is no age.
-        let is_old = now.duration_since(entry.modified).unwrap_or_default() >= options.min_age;
+        // Since the name was given, not since the contents were written: a writer can have been paused
+        // between. A time to come is no age.
+        let last = entry.modified.max(entry.changed);
+        let is_old = now.duration_since(last).unwrap_or_default() >= options.min_age;
         let bytes = entry.size;
         match LogName::parse(&entry.name) {
             LogName::Commit(version) if version < limit && is_old => {
@@ -132,7 +135,14 @@ fn remove_commits(head: &Head, old: &mut Old, outcome: &mut CleanOutcome) -> Res
     let log = head.log();
     let history = OpenHistory::open(log.files(), head.root())?;
     let mut folded = history.records(first.version, last.version).peekable();
+    let mut below = None;
     for file in &old.commits {
+        // A listing may have missed the name below. Whoever finds that one takes this one for never cleaned.
+        if below.is_some_and(|below| below + 1 < file.version) && log.read_info(file.version - 1)?.is_some() {
+            old.first_kept = old.first_kept.min(file.version);
+            break;
+        }
+        below = Some(file.version);
         if file.version >= history.next {
             old.first_kept = old.first_kept.min(file.version);
             break;

@@ -1,6 +1,7 @@
 //! Reading one version of the log.
 
 use std::io;
+use std::time::UNIX_EPOCH;
 
 use super::actions::{Action, CommitInfo, Metadata, Protocol, Txn};
 use super::error::TableError;
@@ -68,6 +69,22 @@ impl LogFolder {
         let Some(line) = self.next_line(version, &mut lines)? else { return Err(self.empty(version)) };
         let action = self.parse(version, line)?;
         Ok(Some(action.commit_info.as_deref().map(CommitInfo::of).unwrap_or_default()))
+    }
+
+    /// Whether a version still is the commit with this `txnId`. Then none above it was cleaned so far: what was
+    /// read of those is no leftover of a writer that was paused. `false` also if that cannot be seen.
+    pub(crate) fn stands(&self, version: u64, txn_id: &str) -> bool {
+        matches!(self.read_info(version), Ok(Some(info)) if info.txn_id.as_deref() == Some(txn_id))
+    }
+
+    /// Milliseconds since the epoch before which a version was not visible. What its writer wrote down may be
+    /// from long before: it can have been paused between writing and linking. The link itself sets this time.
+    pub(crate) fn visible_since(&self, version: u64) -> Result<i64, TableError> {
+        let path = self.commit_path(version);
+        let file = self.files().open(&path).map_err(|e| TableError::volume("open", &path, e))?;
+        let changed = file.changed().map_err(|e| TableError::volume("open", &path, e))?;
+        let since = changed.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
     fn open_commit(&self, version: u64) -> Result<Option<Lines>, TableError> {

@@ -108,11 +108,32 @@ impl Head {
         Ok(())
     }
 
-    /// Gives every file that was removed and may still be read by someone.
+    /// Gives every file that was removed and may still be read by someone. Its instant is not before the
+    /// remove was visible: from then on no reader opens a snapshot with the file.
     pub(crate) fn visit_removed(
         &self,
         touched: &Touched,
-        visit: impl FnMut(Remove) -> Result<(), TableError>,
+        mut visit: impl FnMut(Remove) -> Result<(), TableError>,
+    ) -> Result<(), TableError> {
+        let mut since = None;
+        self.visit_removed_as_written(touched, |mut remove, version| {
+            if let Some(version) = version {
+                let known = since.filter(|(of, _)| *of == version);
+                let (_, visible) = match known {
+                    Some(known) => known,
+                    None => *since.insert((version, self.unless_expired(self.log().visible_since(version))?)),
+                };
+                remove.deletion_timestamp = remove.deletion_timestamp.max(Some(visible));
+            }
+            visit(remove)
+        })
+    }
+
+    /// The same with the instants that stand in the log, and the version of those that no checkpoint holds.
+    pub(crate) fn visit_removed_as_written(
+        &self,
+        touched: &Touched,
+        visit: impl FnMut(Remove, Option<u64>) -> Result<(), TableError>,
     ) -> Result<(), TableError> {
         self.unless_expired(self.read_removed(touched, visit))
     }
@@ -120,18 +141,18 @@ impl Head {
     fn read_removed(
         &self,
         touched: &Touched,
-        mut visit: impl FnMut(Remove) -> Result<(), TableError>,
+        mut visit: impl FnMut(Remove, Option<u64>) -> Result<(), TableError>,
     ) -> Result<(), TableError> {
         if let Some(base) = self.checkpoint() {
             checkpoint::visit_removes(self.log(), base.version, |removes| {
                 let mut removes = removes.into_iter().filter(|r| !touched.0.contains_key(r.path.as_str()));
-                removes.try_for_each(&mut visit)
+                removes.try_for_each(|remove| visit(remove, None))
             })?;
         }
         for version in self.tail() {
             self.log().for_each_action(version, |action| match action.remove {
                 Some(remove) if touched.0.get(remove.path.as_str()) == Some(&Touch::RemovedIn(version)) => {
-                    visit(remove)
+                    visit(remove, Some(version))
                 }
                 _ => Ok(()),
             })?;

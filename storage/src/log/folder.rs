@@ -11,7 +11,7 @@ use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use serde::{Deserialize, Serialize};
 
 use super::error::TableError;
-use super::names::{LAST_CHECKPOINT, LogName, checkpoint_name, commit_name};
+use super::names::{ForeignKind, LAST_CHECKPOINT, LogName, checkpoint_name, commit_name};
 use crate::durable::{FileSystem, SyncSite, read_all};
 
 /// Name of the folder.
@@ -33,8 +33,16 @@ pub(crate) struct LogFolder {
     /// The checkpoint that was looked at last.
     known_checkpoint: Arc<Mutex<Option<CheckpointFile>>>,
     /// The footer of the checkpoint that was read last: one lookup after another needs it.
-    footer: Arc<Mutex<Option<(u64, ArrowReaderMetadata)>>>,
+    footer: Arc<Mutex<Option<(u64, Footer)>>>,
     name_wait: Duration,
+}
+
+/// The footer of a checkpoint.
+#[derive(Debug, Clone)]
+pub(super) struct Footer {
+    pub(super) metadata: ArrowReaderMetadata,
+    /// The index of its pages was read too, if it has one.
+    pub(super) is_indexed: bool,
 }
 
 /// What one reading of the folder showed. No snapshot: beside a busy writer it may show n + 1 without n.
@@ -44,7 +52,9 @@ pub(crate) struct Listing {
     pub(crate) newest_commit: Option<u64>,
     /// Versions of the checkpoints.
     pub(crate) checkpoints: BTreeSet<u64>,
-    /// Bytes of the newest of them; 0: it is gone already, or not to be seen yet.
+    /// The newest checkpoint of a kind that is not read here.
+    pub(crate) foreign_checkpoint: Option<(u64, ForeignKind)>,
+    /// Bytes of the newest of `checkpoints`; 0: it is gone already, or not to be seen yet.
     newest_bytes: u64,
 }
 
@@ -52,6 +62,13 @@ impl Listing {
     pub(crate) fn newest_checkpoint(&self) -> Option<CheckpointFile> {
         let version = *self.checkpoints.last()?;
         Some(CheckpointFile { version, bytes: self.newest_bytes })
+    }
+
+    /// Whether the name of a version may have been cleaned. What other engines do is not known: any checkpoint
+    /// of theirs above it tells that it may.
+    pub(crate) fn may_be_cleaned(&self, version: u64) -> bool {
+        self.second_newest_checkpoint() > Some(version)
+            || self.foreign_checkpoint.is_some_and(|(foreign, _)| foreign > version)
     }
 
     /// Names below it may be cleaned.
@@ -134,6 +151,12 @@ impl LogFolder {
         })
     }
 
+    /// The refusal of a table whose log needs something that is not known here.
+    pub(super) fn unsupported(&self, feature: &str) -> TableError {
+        let root = self.path.parent().unwrap_or(&self.path);
+        TableError::UnsupportedFeature { path: root.to_owned(), feature: feature.to_owned() }
+    }
+
     /// Removes a file of the log; one that is gone already is no error.
     pub(super) fn remove(&self, path: &Path) -> Result<(), TableError> {
         match self.files.remove(path) {
@@ -156,6 +179,10 @@ impl LogFolder {
                 }
                 LogName::Checkpoint(version) => {
                     listing.checkpoints.insert(version);
+                }
+                LogName::ForeignCheckpoint(version, kind) => {
+                    let newest = listing.foreign_checkpoint.filter(|(newest, _)| *newest >= version);
+                    listing.foreign_checkpoint = newest.or(Some((version, kind)));
                 }
                 LogName::Other => {}
             }
@@ -187,13 +214,13 @@ impl LogFolder {
     }
 
     /// The footer of a checkpoint, if it is the one that was read last; it never changes.
-    pub(super) fn known_footer(&self, version: u64) -> Option<ArrowReaderMetadata> {
+    pub(super) fn known_footer(&self, version: u64) -> Option<Footer> {
         let footer = self.footer.lock().unwrap_or_else(PoisonError::into_inner);
         footer.as_ref().filter(|(of, _)| *of == version).map(|(_, footer)| footer.clone())
     }
 
     /// Keeps the footer of a checkpoint.
-    pub(super) fn keep_footer(&self, version: u64, footer: &ArrowReaderMetadata) {
+    pub(super) fn keep_footer(&self, version: u64, footer: &Footer) {
         *self.footer.lock().unwrap_or_else(PoisonError::into_inner) = Some((version, footer.clone()));
     }
 

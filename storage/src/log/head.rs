@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::actions::{Metadata, Protocol, Txn};
+use super::actions::{CommitInfo, Metadata, Protocol, Txn};
 use super::commit_file::CommitSummary;
 use super::error::{CommitError, TableError};
 use super::folder::{CheckpointFile, LOOK_AGAIN, Listing, LogFolder};
@@ -38,6 +38,8 @@ struct State {
     txns: HashMap<String, (u64, Txn)>,
     /// Bytes of the commits after the checkpoint.
     tail_bytes: u64,
+    /// The `txnId` of the newest version; not known where a checkpoint told of it, or it has none.
+    newest_id: Option<String>,
 }
 
 impl State {
@@ -45,6 +47,7 @@ impl State {
         let version = self.next;
         self.protocol = summary.protocol.or(self.protocol.take());
         self.metadata = summary.metadata.or(self.metadata.take());
+        self.newest_id = summary.info.and_then(|info| info.txn_id).filter(|id| !id.is_empty());
         self.txns.extend(summary.txns.into_iter().map(|txn| (txn.app_id.clone(), (version, txn))));
         self.tail_bytes += summary.bytes;
         self.next += 1;
@@ -84,9 +87,12 @@ pub(crate) struct Head {
     root: PathBuf,
     state: State,
     schema: Arc<TableSchema>,
-    /// The newest version after which the folder was listed: a checkpoint above it means that what was read
+    /// The newest version that is known to be no leftover: a checkpoint above it means that what was read
     /// since may be what a paused writer left behind a cleaning.
-    listed_at: u64,
+    genuine_to: u64,
+    /// Whether the folder was listed since a name was last found absent: without that, a version whose name is
+    /// late may be missing. Whoever commits finds it taken, whoever answers must have looked.
+    is_listed: bool,
     /// First version that is not known to be durable.
     durable_below: Cell<u64>,
     /// Whether the commit that is being put came into doubt: only then it may stand although others won.
@@ -107,7 +113,8 @@ impl Head {
         Ok(Self {
             log,
             root: root.to_owned(),
-            listed_at: state.next.saturating_sub(1),
+            genuine_to: state.next.saturating_sub(1),
+            is_listed: true,
             state,
             schema,
             durable_below: Cell::new(0),
@@ -202,9 +209,10 @@ impl Head {
 
     /// Reads what was committed since.
     pub(crate) fn refresh(&mut self) -> Result<(), TableError> {
-        match read_forward(&self.log, &mut self.state, Some(self.listed_at))? {
+        match read_forward(&self.log, &mut self.state, Some(self.genuine_to))? {
             Forward::Head(listing) => {
-                self.listed_at = self.version();
+                self.genuine_to = self.version();
+                self.is_listed = true;
                 // The commits behind us may be cleaned from now on: the files of this version must be found
                 // without them.
                 if listing.second_newest_checkpoint() > Some(self.tail().start) {
@@ -217,10 +225,45 @@ impl Head {
         Ok(())
     }
 
+    /// The same by names alone, for whoever goes on to commit. It costs the same however many names the folder
+    /// has. What follows from it without a commit goes through [`Head::look`].
+    pub(crate) fn refresh_to_commit(&mut self) -> Result<(), TableError> {
+        let (version, id) = (self.version(), self.state.newest_id.clone());
+        while let Some(summary) = self.log.read_summary(self.state.next)? {
+            self.state.apply(summary);
+        }
+        // Looked at last: it stood while all the others were read.
+        if !id.is_some_and(|id| self.log.stands(version, &id)) {
+            return self.refresh();
+        }
+        self.genuine_to = self.version();
+        self.is_listed = false;
+        if self.version() > version {
+            self.schema = resolve(&self.root, &self.state)?;
+        }
+        Ok(())
+    }
+
+    /// What `look` finds at this version. If that does not go on to a commit, it is an answer: then it is asked
+    /// for again where a version may be missing.
+    pub(crate) fn look<T, E: From<CommitError>>(
+        &mut self,
+        look: &mut impl FnMut(&Self) -> Result<T, E>,
+        goes_on: impl Fn(&T) -> bool,
+    ) -> Result<T, E> {
+        let found = look(self);
+        if self.is_listed || found.as_ref().is_ok_and(goes_on) {
+            return found;
+        }
+        self.refresh().map_err(CommitError::from)?;
+        look(self)
+    }
+
     /// Drops what was read and reads again from the newest checkpoint.
     pub(crate) fn reopen(&mut self) -> Result<(), TableError> {
         self.state = read_log(&self.log)?;
-        self.listed_at = self.version();
+        self.genuine_to = self.version();
+        self.is_listed = true;
         self.schema = resolve(&self.root, &self.state)?;
         self.durable_below.set(0);
         self.looked_up.borrow_mut().clear();
@@ -245,7 +288,8 @@ impl Head {
     ) -> Result<Ended<T>, E> {
         self.in_doubt = false;
         loop {
-            let commit = match decide(self)? {
+            let goes_on = |decision: &Decision<T>| matches!(decision, Decision::Commit(_));
+            let commit = match self.look(&mut decide, goes_on)? {
                 Decision::Commit(commit) => commit,
                 Decision::Stop(value) => return Ok(Ended::Decided(value)),
                 Decision::Reopen => {
@@ -256,7 +300,7 @@ impl Head {
             let version = self.state.next;
             // What we build on may be visible and not yet durable.
             self.make_durable(SyncSite::BuildOnNames).map_err(|error| self.log.unknown(version, &error))?;
-            match self.log.put(version, &commit)? {
+            match self.log.put(version, &commit, self.state.newest_id.as_deref())? {
                 Put::Committed => {
                     self.take(&commit).map_err(CommitError::from)?;
                     return Ok(Ended::Committed(version));
@@ -274,14 +318,17 @@ impl Head {
     /// Our own commit stands: no need to read it.
     fn take(&mut self, commit: &Commit) -> Result<(), TableError> {
         let changed = commit.protocol.is_some() || commit.metadata.is_some();
+        let info = CommitInfo { txn_id: Some(commit.txn_id().to_owned()), ..CommitInfo::default() };
         self.state.apply(CommitSummary {
-            info: None,
+            info: Some(info),
             protocol: commit.protocol.clone(),
             metadata: commit.metadata.clone(),
             txns: commit.txns.clone(),
             bytes: commit.bytes(),
         });
-        self.listed_at = self.version();
+        // Its name was free: whoever had been late would have had it.
+        self.genuine_to = self.version();
+        self.is_listed = true;
         self.durable_below.set(self.state.next);
         if changed {
             self.schema = resolve(&self.root, &self.state)?;
@@ -333,6 +380,14 @@ fn read_forward(log: &LogFolder, state: &mut State, start: Option<u64>) -> Resul
         let listing = log.list()?;
         if listing.newest_checkpoint().map(|checkpoint| checkpoint.version) > start {
             return Ok(Forward::Reopen);
+        }
+        // It holds the versions up to its own, and their names may be gone.
+        if let Some((_, kind)) = listing.foreign_checkpoint.filter(|(version, _)| *version >= state.next) {
+            // Or they came after the look.
+            if log.read_info(state.next)?.is_some() {
+                continue;
+            }
+            return Err(log.unsupported(kind.text()));
         }
         if listing.newest_commit.is_none_or(|newest| newest < state.next) {
             return Ok(Forward::Head(listing));

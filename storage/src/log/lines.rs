@@ -81,6 +81,10 @@ mod tests {
             Ok(self.0.len() as u64)
         }
 
+        fn changed(&self) -> io::Result<std::time::SystemTime> {
+            Ok(std::time::SystemTime::UNIX_EPOCH)
+        }
+
         fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
             let offset = usize::try_from(offset).map_err(io::Error::other)?;
             buffer.copy_from_slice(&self.0[offset..offset + buffer.len()]);

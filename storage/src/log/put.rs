@@ -48,6 +48,11 @@ impl Commit {
         Ok(())
     }
 
+    /// Random: no other commit has it.
+    pub(crate) fn txn_id(&self) -> &str {
+        &self.txn_id
+    }
+
     /// Bytes of the lines.
     pub(crate) fn bytes(&self) -> u64 {
         self.body.len() as u64
@@ -66,8 +71,13 @@ pub(crate) enum Put {
 }
 
 impl LogFolder {
-    /// Puts a commit at a version.
-    pub(crate) fn put(&self, version: u64, commit: &Commit) -> Result<Put, CommitError> {
+    /// Puts a commit at a version. `before`: the `txnId` of the version below it, as it was read, if known.
+    pub(crate) fn put(
+        &self,
+        version: u64,
+        commit: &Commit,
+        before: Option<&str>,
+    ) -> Result<Put, CommitError> {
         let temporary = self.path().join(format!(".{}.{}.tmp", commit_name(version), unique_name()));
         write_new(self.files(), &temporary, &commit.body, SyncSite::CommitContents)
             .map_err(|e| self.not_written(version, e))?;
@@ -82,8 +92,12 @@ impl LogFolder {
             }
         }
         self.sync(SyncSite::CommitName).map_err(|error| self.unknown(version, &error))?;
+        // Names are cleaned oldest first: while the version below stands, no one had ever this name before.
+        if before.is_some_and(|before| version > 0 && self.stands(version - 1, before)) {
+            return Ok(Put::Committed);
+        }
         let listing = self.list().map_err(|error| self.unknown(version, &error))?;
-        if listing.second_newest_checkpoint() > Some(version) {
+        if listing.may_be_cleaned(version) {
             return Ok(Put::InDoubt);
         }
         Ok(Put::Committed)
@@ -103,7 +117,7 @@ impl LogFolder {
                 Err(read) => return Err(self.unknown(version, &read)),
             }
             let listing = self.list().map_err(|read| self.unknown(version, &read))?;
-            if listing.second_newest_checkpoint() > Some(version) {
+            if listing.may_be_cleaned(version) {
                 return Ok(Put::InDoubt);
             }
             if !exists && error.is_definite() {

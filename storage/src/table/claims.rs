@@ -18,7 +18,7 @@ impl Table {
     /// claim is lost as soon as another attempt, or another run, takes the next.
     pub fn claim(&mut self, label: &str, run: u32) -> Result<Claim, ClaimError> {
         check_label(label)?;
-        self.head.refresh()?;
+        self.head.refresh_to_commit()?;
         let mut claim = Claim::new(label, run, 1);
         let ended = self.head.commit_over(|head| {
             let refuse = |refused| {

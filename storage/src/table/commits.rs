@@ -83,10 +83,11 @@ impl Table {
     /// The record is durable before. Anything that others commit meanwhile is rebased over.
     pub fn commit_load(&mut self, claim: &Claim, load: LoadCommit) -> Result<CommitOutcome, CommitError> {
         let LoadCommit { segments, schema, record, deadline, mode, new_columns } = load;
-        self.head.refresh()?;
+        self.head.refresh_to_commit()?;
         let mut work = Work::new(claim, &segments, &schema, deadline, &mode, &new_columns);
         // What is lost already needs no record.
-        if let Step::End(outcome) = work.look(&self.head)? {
+        let goes_on = |step: &Step| matches!(step, Step::Commit(_));
+        if let Step::End(outcome) = self.head.look(&mut |head| work.look(head), goes_on)? {
             return Ok(outcome);
         }
         let counts = record.counts;

@@ -95,7 +95,7 @@ fn put_version_zero(
     ];
     let commit =
         Commit::new(&info, actions).map_err(|error| TableError::InvalidDefinition(error.to_string()))?;
-    match log.put(0, &commit) {
+    match log.put(0, &commit, None) {
         // Also when another creator was first: what stands is compared with what was asked for.
         Ok(_) => Ok(()),
         Err(CommitError::Table(error)) => Err(error),

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Run, Severity};
 use crate::log::TableError;
-use crate::log::actions::{Add, Remove};
+use crate::log::actions::Add;
 use crate::log::checkpoint;
 use crate::log::folder::{CheckpointFile, LOG_FOLDER, LogFolder};
 use crate::log::head::Head;
@@ -30,13 +30,21 @@ impl Kind {
     }
 }
 
+fn digest(path: &str) -> u64 {
+    let digest = Sha256::digest(path);
+    digest.iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
+}
+
 /// What a state holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Holds {
     table: Kind,
     numbers: Kind,
     files: Kind,
-    removed: Kind,
+    /// Digests of the paths of removed files, in order.
+    removed: Vec<u64>,
+    /// Those among them that no checkpoint may leave out yet.
+    unexpired: Vec<u64>,
 }
 
 impl Holds {
@@ -46,18 +54,28 @@ impl Holds {
         head.visit_txns(|txn| holds.numbers.add(&txn))?;
         let touched = head.touched()?;
         head.visit_files(&touched, |add| holds.files.add(&Add { data_change: false, ..add }))?;
-        // A checkpoint leaves out what was expired when it was made; all of that is expired now.
+        // A checkpoint leaves out what was expired when it was made; all of that is expired now. It may keep
+        // more: it counts from the instant at which a remove was visible.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let until = now.saturating_sub(head.removed_file_retention());
         let until = i64::try_from(until.as_millis()).unwrap_or(i64::MAX);
-        head.visit_removed(&touched, |remove| {
-            if remove.deletion_timestamp.unwrap_or(0) < until {
-                Ok(())
-            } else {
-                holds.removed.add(&Remove { data_change: false, ..remove })
+        head.visit_removed_as_written(&touched, |remove, _| {
+            let path = digest(&remove.path);
+            holds.removed.push(path);
+            if remove.deletion_timestamp.unwrap_or(0) >= until {
+                holds.unexpired.push(path);
             }
+            Ok(())
         })?;
+        holds.removed.sort_unstable();
         Ok(holds)
+    }
+
+    /// Whether the removed files are those that a replay of the commits finds.
+    fn has_removed_of(&self, replayed: &Self) -> bool {
+        let has = |paths: &[u64], path: &u64| paths.binary_search(path).is_ok();
+        self.removed.iter().all(|path| has(&replayed.removed, path))
+            && replayed.unexpired.iter().all(|path| has(&self.removed, path))
     }
 
     fn difference(&self, other: &Self) -> Option<String> {
@@ -65,13 +83,14 @@ impl Holds {
             ("schema and protocol", &self.table, &other.table),
             ("numbers", &self.numbers, &other.numbers),
             ("files", &self.files, &other.files),
-            ("removed files", &self.removed, &other.removed),
         ];
-        let (name, own, replayed) = kinds.into_iter().find(|(_, own, replayed)| own != replayed)?;
-        Some(format!(
-            "its {name} ({}) are not those of the commits before it ({})",
-            own.count, replayed.count
-        ))
+        let differs = kinds.into_iter().find(|(_, own, replayed)| own != replayed);
+        let (name, own, replayed) = match differs {
+            Some((name, own, replayed)) => (name, own.count, replayed.count),
+            None if self.has_removed_of(other) => return None,
+            None => ("removed files", self.removed.len() as u64, other.removed.len() as u64),
+        };
+        Some(format!("its {name} ({own}) are not those of the commits before it ({replayed})"))
     }
 }
 

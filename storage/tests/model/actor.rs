@@ -95,6 +95,8 @@ pub struct Actor {
     pub version: u8,
     /// The commit that it has linked at `version`.
     pub id: Option<u8>,
+    /// The commit that it has read at the version below.
+    pub below: u8,
 
     /// A compaction that it has tried to put.
     pub tried: bool,
@@ -132,6 +134,7 @@ impl Actor {
             then: Step::Done,
             version: 0,
             id: None,
+            below: 0,
             tried: false,
             claim: 0,
             late: false,

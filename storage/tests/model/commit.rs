@@ -71,6 +71,8 @@ pub enum Content {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Snapshot {
     pub version: u8,
+    /// The commit that has this version.
+    pub newest: u8,
     /// Newest claim of each label.
     pub claims: [u8; 2],
     /// The claim that loaded each label; 0: not loaded.
@@ -100,6 +102,7 @@ impl Snapshot {
     /// The table after one more commit.
     pub fn after(mut self, id: u8, content: &Content) -> Self {
         self.commits |= 1 << id;
+        self.newest = id;
         match *content {
             // It is version 0, where counting begins.
             Content::Create { adds, brings } => {

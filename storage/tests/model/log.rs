@@ -164,8 +164,16 @@ impl Log {
         start.map(|start| self.forward(start))
     }
 
-    /// Reads on from a place.
+    /// Whether a version still is the commit that was read there.
+    pub fn stands(&self, version: u8, id: u8) -> bool {
+        self.id_at(version) == Some(id)
+    }
+
+    /// Reads on from a place. What was read there stands: then nothing above it was cleaned so far.
     pub fn refresh(&self, rules: Rules, from: Snapshot) -> Snapshot {
+        if self.stands(from.version, from.newest) && rules.obeys(Rule::StandsBelow) {
+            return self.forward(from);
+        }
         let newer = self.newest_checkpoint().is_some_and(|newest| newest.version > from.version);
         if newer && rules.obeys(Rule::ReopenOnNewer) { self.open() } else { self.forward(from) }
     }

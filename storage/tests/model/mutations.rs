@@ -21,6 +21,8 @@ const NEEDED: &[(Rule, Invariant, &str)] = &[
     (Rule::ReopenOnNewer, Invariant::ReadersSeeTheTable, "sleeping-vacuum"),
     (Rule::SyncBeforeAnswer, Invariant::FinishedStands, "power"),
     (Rule::CleanBelowSecond, Invariant::AcknowledgedStays, "clean-power"),
+    (Rule::CleanOldestFirst, Invariant::ReadersSeeTheTable, "clean-reader"),
+    (Rule::CleanOldestFirst, Invariant::AcknowledgedStays, "clean-pipe"),
     (Rule::SyncBeforeClean, Invariant::AcknowledgedStays, "clean-cleaners-unordered"),
     (Rule::SyncBeforeCheckpoint, Invariant::AcknowledgedStays, "clean-power"),
     (Rule::NewestClaim, Invariant::CancelledStaysOut, "sleeping-load"),
@@ -60,10 +62,7 @@ const NOT_NEEDED: &[(Rule, &str)] = &[
         Rule::CompareTxnId,
         "the own number decides as well; it saves a second claim, or a batch that is cut again",
     ),
-    (
-        Rule::CleanOldestFirst,
-        "readers begin at a checkpoint; a log with a hole in its middle frightens people",
-    ),
+    (Rule::StandsBelow, "it saves a listing, which costs by the names in the folder"),
     (
         Rule::SyncCheckpoint,
         "the sync before a cleaning covers it; `_last_checkpoint` must not name what a cut takes",

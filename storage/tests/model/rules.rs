@@ -28,6 +28,8 @@ rules! {
     SyncBeforeAcknowledge = "sync-before-acknowledge", "the folder is synced before a commit is acknowledged";
     SyncBeforeLink = "sync-before-link", "the folder is synced before a version is linked on top of others";
     CheckAfterLink = "check-after-link", "after link and sync the checkpoints are looked at";
+    StandsBelow = "stands-below",
+        "while the version that was read last stands, nothing above it was cleaned: no checkpoint is looked at";
     DoubtAboveSecond = "doubt-above-second",
         "only a second newest checkpoint above the version makes it doubtful, and nothing is unlinked";
     OwnNumberDecides = "own-number-decides", "after a doubt the own number in the state means: committed";

@@ -14,6 +14,9 @@ use crate::log::actions::{Add, Metadata, Protocol, Remove, Txn};
 
 /// The columns, in the protocol's order.
 pub(crate) const TXN: &str = "txn";
+/// The column by which numbers are looked up.
+pub(crate) const TXN_ID: &str = "txn.appId";
+pub(crate) const TXN_NUMBER: &str = "txn.version";
 pub(crate) const ADD: &str = "add";
 pub(crate) const REMOVE: &str = "remove";
 pub(crate) const METADATA: &str = "metaData";

@@ -1,20 +1,26 @@
 //! Reading a checkpoint by kinds: only the columns of one kind, only the row groups that hold it.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    RowSelection,
 };
-use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
 
-use super::columns::{ADD, METADATA, PROTOCOL, REMOVE, TXN};
+use super::columns::{ADD, METADATA, PROTOCOL, REMOVE, TXN, TXN_ID};
 use super::rows::Rows;
 use crate::log::actions::{Add, Metadata, Protocol, Remove, Txn};
 use crate::log::error::TableError;
-use crate::log::folder::LogFolder;
+use crate::log::folder::{Footer, LogFolder};
 use crate::parquet_io::Ranged;
+
+/// The kind of rows that name files with further rows.
+const SIDECAR: &str = "sidecar";
 
 /// Rows taken at once.
 const BATCH_ROWS: usize = 4_096;
@@ -30,40 +36,81 @@ pub(crate) fn read_base(log: &LogFolder, version: u64) -> Result<Base, TableErro
     let file = CheckpointReader::open(log, version)?;
     let mut metadata = None;
     let mut protocol = None;
-    file.visit(
-        METADATA,
-        |_| true,
-        |rows| {
-            metadata = rows.metadata()?.or(metadata.take());
-            Ok(())
-        },
-    )?;
-    file.visit(
-        PROTOCOL,
-        |_| true,
-        |rows| {
-            protocol = rows.protocol()?.or(protocol.take());
-            Ok(())
-        },
-    )?;
+    file.visit(METADATA, |rows| {
+        metadata = rows.metadata()?.or(metadata.take());
+        Ok(())
+    })?;
+    file.visit(PROTOCOL, |rows| {
+        protocol = rows.protocol()?.or(protocol.take());
+        Ok(())
+    })?;
     match (protocol, metadata) {
-        (Some(protocol), Some(metadata)) => Ok(Base { protocol, metadata }),
+        (Some(protocol), Some(metadata)) => {
+            // A table that says it has them is refused by its protocol; one that does not would lose files.
+            if file.holds(SIDECAR) && !names_v2_checkpoints(&protocol) {
+                return Err(log.unsupported("a checkpoint with sidecar files (v2Checkpoint)"));
+            }
+            Ok(Base { protocol, metadata })
+        }
         _ => Err(file.damaged("it holds no protocol or no metaData")),
     }
 }
 
-/// Reads the number of one application.
+fn names_v2_checkpoints(protocol: &Protocol) -> bool {
+    protocol.reader_features.iter().flatten().any(|feature| feature == "v2Checkpoint")
+}
+
+/// Reads the number of one application: of a checkpoint of ours, one page of each of two columns.
 pub(crate) fn read_txn(log: &LogFolder, version: u64, app_id: &str) -> Result<Option<i64>, TableError> {
-    let file = CheckpointReader::open(log, version)?;
-    let may_hold = |group: &RowGroupMetaData| bounds_hold(group, "txn.appId", app_id.as_bytes());
+    let file = CheckpointReader::open_indexed(log, version)?;
+    let metadata = file.footer.metadata();
+    let Some(leaf) = leaf(metadata, TXN_ID) else { return Ok(None) };
     let mut number = None;
-    for batch in file.batches_of(TXN, Some(&["appId", "version"]), may_hold)? {
-        let batch = batch.map_err(|e| file.damaged(e))?;
-        if let Some(rows) = Rows::of(&batch, TXN) {
-            number = rows.number_of(app_id).map_err(|e| file.damaged(e))?.or(number);
+    for (at, group) in metadata.row_groups().iter().enumerate() {
+        if !bounds_hold(group.column(leaf).statistics(), app_id.as_bytes()) {
+            continue;
+        }
+        let builder = file.builder_of(TXN, Some(&["appId", "version"])).with_row_groups(vec![at]);
+        let builder = match pages_that_may_hold(metadata, at, leaf, app_id.as_bytes()) {
+            Some(pages) if pages.is_empty() => continue,
+            Some(pages) => {
+                let rows = usize::try_from(group.num_rows()).map_err(|e| file.damaged(e))?;
+                builder.with_row_selection(RowSelection::from_consecutive_ranges(pages.into_iter(), rows))
+            }
+            None => builder,
+        };
+        for batch in builder.build().map_err(|e| file.damaged(e))? {
+            let batch = batch.map_err(|e| file.damaged(e))?;
+            if let Some(rows) = Rows::of(&batch, TXN) {
+                number = rows.number_of(app_id).map_err(|e| file.damaged(e))?.or(number);
+            }
         }
     }
     Ok(number)
+}
+
+/// The rows of those pages whose bounds do not shut the value out; `None`: the file has no index of them.
+fn pages_that_may_hold(
+    metadata: &ParquetMetaData,
+    group: usize,
+    leaf: usize,
+    value: &[u8],
+) -> Option<Vec<Range<usize>>> {
+    let ColumnIndexMetaData::BYTE_ARRAY(bounds) = metadata.column_index()?.get(group)?.get(leaf)? else {
+        return None;
+    };
+    let pages = metadata.offset_index()?.get(group)?.get(leaf)?.page_locations();
+    let rows = metadata.row_group(group).num_rows();
+    let first_row = |page: usize| pages.get(page).map_or(rows, |page| page.first_row_index);
+    let may_hold = |page: &usize| {
+        bounds.min_value(*page).is_none_or(|min| min <= value)
+            && bounds.max_value(*page).is_none_or(|max| value <= max)
+    };
+    let range = |page| {
+        let (first, end) = (usize::try_from(first_row(page)), usize::try_from(first_row(page + 1)));
+        Some(first.ok()?..end.ok()?)
+    };
+    (0..pages.len()).filter(may_hold).map(range).collect()
 }
 
 /// Reads a checkpoint from end to end: every page is there and can be decoded.
@@ -71,7 +118,7 @@ pub(crate) fn read_through(log: &LogFolder, version: u64) -> Result<(), TableErr
     let path = log.checkpoint_path(version);
     let file = Ranged::open(log.files(), &path)?;
     // Not by what is remembered of it.
-    let footer = CheckpointReader::read_footer(&file, &path)?;
+    let footer = CheckpointReader::read_footer(&file, &path, PageIndexPolicy::Optional)?;
     let file = CheckpointReader { file, path, footer };
     let all = ParquetRecordBatchReaderBuilder::new_with_metadata(file.file.clone(), file.footer.clone())
         .with_batch_size(BATCH_ROWS)
@@ -119,22 +166,36 @@ struct CheckpointReader {
 
 impl CheckpointReader {
     fn open(log: &LogFolder, version: u64) -> Result<Self, TableError> {
+        Self::open_with(log, version, false)
+    }
+
+    /// With the index of its pages, which only look-ups need.
+    fn open_indexed(log: &LogFolder, version: u64) -> Result<Self, TableError> {
+        Self::open_with(log, version, true)
+    }
+
+    fn open_with(log: &LogFolder, version: u64, is_indexed: bool) -> Result<Self, TableError> {
         let path = log.checkpoint_path(version);
         let file = Ranged::open(log.files(), &path)?;
         let footer = match log.known_footer(version) {
-            Some(footer) => footer,
-            None => {
-                let footer = Self::read_footer(&file, &path)?;
-                log.keep_footer(version, &footer);
-                footer
+            Some(footer) if footer.is_indexed || !is_indexed => footer.metadata,
+            _ => {
+                let policy = if is_indexed { PageIndexPolicy::Optional } else { PageIndexPolicy::Skip };
+                let metadata = Self::read_footer(&file, &path, policy)?;
+                log.keep_footer(version, &Footer { metadata: metadata.clone(), is_indexed });
+                metadata
             }
         };
         Ok(Self { file, path, footer })
     }
 
-    fn read_footer(file: &Ranged, path: &Path) -> Result<ArrowReaderMetadata, TableError> {
+    fn read_footer(
+        file: &Ranged,
+        path: &Path,
+        index: PageIndexPolicy,
+    ) -> Result<ArrowReaderMetadata, TableError> {
         // Types as the file says, not as the engine that wrote it had them in memory.
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_page_index_policy(index);
         ArrowReaderMetadata::load(file, options)
             .map_err(|e| TableError::damaged(path, format!("the checkpoint cannot be read: {e}")))
     }
@@ -143,14 +204,13 @@ impl CheckpointReader {
         TableError::damaged(&self.path, format!("the checkpoint cannot be read: {what}"))
     }
 
-    /// Gives the rows of one kind, from the row groups that hold it and that `wanted` lets pass.
+    /// Gives the rows of one kind, from the row groups that hold it.
     fn visit(
         &self,
         kind: &str,
-        wanted: impl Fn(&RowGroupMetaData) -> bool,
         mut visit: impl FnMut(Rows<'_>) -> Result<(), String>,
     ) -> Result<(), TableError> {
-        for batch in self.batches(kind, wanted)? {
+        for batch in self.batches(kind)? {
             let batch = batch.map_err(|e| self.damaged(e))?;
             if let Some(rows) = Rows::of(&batch, kind) {
                 visit(rows).map_err(|e| self.damaged(e))?;
@@ -165,7 +225,7 @@ impl CheckpointReader {
         read: impl Fn(&Rows<'_>) -> Result<Vec<T>, String>,
         visit: &mut impl FnMut(Vec<T>) -> Result<(), TableError>,
     ) -> Result<(), TableError> {
-        for batch in self.batches(kind, |_| true)? {
+        for batch in self.batches(kind)? {
             let batch = batch.map_err(|e| self.damaged(e))?;
             if let Some(rows) = Rows::of(&batch, kind) {
                 visit(read(&rows).map_err(|e| self.damaged(e))?)?;
@@ -174,21 +234,23 @@ impl CheckpointReader {
         Ok(())
     }
 
-    fn batches(
-        &self,
-        kind: &str,
-        wanted: impl Fn(&RowGroupMetaData) -> bool,
-    ) -> Result<ParquetRecordBatchReader, TableError> {
-        self.batches_of(kind, None, wanted)
+    /// Whether there may be rows of a kind.
+    fn holds(&self, kind: &str) -> bool {
+        let metadata = self.footer.metadata();
+        let leaf = leaf(metadata, required_leaf(kind));
+        leaf.is_some() && metadata.row_groups().iter().any(|group| holds_kind(group, leaf))
     }
 
-    /// The same, with some of the kind's columns only.
-    fn batches_of(
-        &self,
-        kind: &str,
-        columns: Option<&[&str]>,
-        wanted: impl Fn(&RowGroupMetaData) -> bool,
-    ) -> Result<ParquetRecordBatchReader, TableError> {
+    fn batches(&self, kind: &str) -> Result<ParquetRecordBatchReader, TableError> {
+        let metadata = self.footer.metadata();
+        let leaf = leaf(metadata, required_leaf(kind));
+        let groups = metadata.row_groups().iter().enumerate();
+        let groups = groups.filter(|(_, group)| holds_kind(group, leaf)).map(|(at, _)| at).collect();
+        self.builder_of(kind, None).with_row_groups(groups).build().map_err(|e| self.damaged(e))
+    }
+
+    /// A reader of one kind, of all its columns or of some.
+    fn builder_of(&self, kind: &str, columns: Option<&[&str]>) -> ParquetRecordBatchReaderBuilder<Ranged> {
         let builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.footer.clone());
         let schema = builder.parquet_schema();
@@ -198,45 +260,39 @@ impl CheckpointReader {
             _ => false,
         });
         let mask = ProjectionMask::leaves(schema, leaves.collect::<Vec<_>>());
-        let groups = builder.metadata().row_groups().iter().enumerate();
-        let groups = groups.filter(|(_, group)| holds_kind(group, kind) && wanted(group)).map(|(at, _)| at);
-        let groups = groups.collect();
-        builder
-            .with_projection(mask)
-            .with_row_groups(groups)
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(|e| self.damaged(e))
+        builder.with_projection(mask).with_batch_size(BATCH_ROWS)
     }
 }
 
 /// The leaf that is set in each row of a kind.
 fn required_leaf(kind: &str) -> &'static str {
     match kind {
-        TXN => "txn.appId",
+        TXN => TXN_ID,
         ADD => "add.path",
         REMOVE => "remove.path",
+        SIDECAR => "sidecar.path",
         METADATA => "metaData.id",
         _ => "protocol.minReaderVersion",
     }
 }
 
-/// `false` only if the statistics prove that no row of the kind is in the group.
-fn holds_kind(group: &RowGroupMetaData, kind: &str) -> bool {
+/// The number of a leaf; `None`: the file does not have it.
+fn leaf(metadata: &ParquetMetaData, path: &str) -> Option<usize> {
+    let schema = metadata.file_metadata().schema_descr();
+    (0..schema.num_columns()).find(|leaf| schema.column(*leaf).path().string() == path)
+}
+
+/// `false` only if the statistics prove that no row has the leaf.
+fn holds_kind(group: &RowGroupMetaData, leaf: Option<usize>) -> bool {
     let rows = u64::try_from(group.num_rows()).unwrap_or(u64::MAX);
-    statistics(group, required_leaf(kind))
-        .and_then(Statistics::null_count_opt)
-        .is_none_or(|nulls| nulls < rows)
+    let statistics = leaf.and_then(|leaf| group.column(leaf).statistics());
+    statistics.and_then(Statistics::null_count_opt).is_none_or(|nulls| nulls < rows)
 }
 
 /// `false` only if the statistics prove that the value is not in the group.
-fn bounds_hold(group: &RowGroupMetaData, leaf: &str, value: &[u8]) -> bool {
-    let Some(statistics) = statistics(group, leaf) else { return true };
+fn bounds_hold(statistics: Option<&Statistics>, value: &[u8]) -> bool {
+    let Some(statistics) = statistics else { return true };
     let above = statistics.min_bytes_opt().is_none_or(|min| min <= value);
     let below = statistics.max_bytes_opt().is_none_or(|max| value <= max);
     above && below
-}
-
-fn statistics<'a>(group: &'a RowGroupMetaData, leaf: &str) -> Option<&'a Statistics> {
-    group.columns().iter().find(|column| column.column_path().string() == leaf)?.statistics()
 }

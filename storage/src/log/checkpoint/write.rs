@@ -7,9 +7,10 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataReader;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 
-use super::columns::{self, ADD, METADATA, PROTOCOL, REMOVE, SCHEMA, TXN};
+use super::columns::{self, ADD, METADATA, PROTOCOL, REMOVE, SCHEMA, TXN, TXN_ID, TXN_NUMBER};
 use crate::durable::SyncSite;
 use crate::log::actions::{Add, Metadata, Protocol, Remove, Txn};
 use crate::log::error::TableError;
@@ -19,7 +20,7 @@ use crate::parquet_io::{CountedFile, Ranged, unwrap_io};
 /// Rows of a row group; with statistics of half a kilobyte a file this is what is in memory at a time.
 const GROUP_ROWS: usize = 16_384;
 
-/// Rows encoded at once.
+/// Rows encoded at once, and rows of a page: a look-up reads one page, by the index of their bounds.
 const BATCH_ROWS: usize = 1_024;
 
 /// A checkpoint that is being written to a temporary file.
@@ -56,6 +57,15 @@ impl CheckpointWriter {
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_max_row_group_row_count(Some(GROUP_ROWS))
             .set_coerce_types(true)
+            .set_data_page_row_count_limit(BATCH_ROWS)
+            .set_write_batch_size(BATCH_ROWS)
+            // Bounds of pages for the one column that is looked up by, and whole; no dictionary to be read
+            // before its pages.
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_column_statistics_enabled(path_of(TXN_ID), EnabledStatistics::Page)
+            .set_column_index_truncate_length(None)
+            .set_column_dictionary_enabled(path_of(TXN_ID), false)
+            .set_column_dictionary_enabled(path_of(TXN_NUMBER), false)
             .build();
         let writer =
             ArrowWriter::try_new(file, Arc::clone(&SCHEMA), Some(properties)).map_err(|e| failed(path, e))?;
@@ -139,6 +149,10 @@ impl CheckpointWriter {
             None => failed(&self.path, error),
         }
     }
+}
+
+fn path_of(leaf: &str) -> ColumnPath {
+    ColumnPath::new(leaf.split('.').map(str::to_owned).collect())
 }
 
 /// Opens a checkpoint anew and counts its actions, as its footer says.

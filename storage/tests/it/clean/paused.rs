@@ -5,7 +5,7 @@ use std::sync::Arc;
 use longshore_storage::table::{CleanOptions, CommitOutcome, LabelState, Table};
 use sha2::{Digest, Sha256};
 
-use super::support::{AT_ONCE, clean, tells, versions, with_two_checkpoints};
+use super::support::{AT_ONCE, clean, open_as_written, tells, versions, with_two_checkpoints};
 use crate::history::support::{is_loaded, load_some, loaded, names};
 use crate::log::faulty::Faulty;
 use crate::log::support::{Place, commit, load_of};
@@ -13,7 +13,7 @@ use crate::vacuum::support::age;
 
 /// Others load, make two checkpoints and clean.
 fn others_go_on_and_clean(place: &Place) {
-    let mut others = place.open();
+    let mut others = open_as_written(place);
     for prefix in ["x", "y"] {
         load_some(&mut others, prefix, 4);
         others.checkpoint().unwrap();

@@ -7,6 +7,7 @@ use longshore_storage::load::Segment;
 use longshore_storage::table::{CleanOptions, CleanOutcome, Table};
 
 use crate::history::support::{is_loaded, load_some, told};
+use crate::log::faulty::Faulty;
 use crate::log::support::{Place, load};
 
 /// Removes what is not needed, however young.
@@ -54,6 +55,13 @@ pub fn versions(place: &Place) -> (Vec<u64>, Vec<u64>) {
     versions.0.sort_unstable();
     versions.1.sort_unstable();
     versions
+}
+
+/// Opens a table whose files are as old as their contents.
+pub fn open_as_written(place: &Place) -> Table {
+    let (faulty, files) = Faulty::shared();
+    faulty.forget_times_of_names();
+    Table::open(files, &place.root).unwrap()
 }
 
 pub fn clean(place: &Place) -> CleanOutcome {

@@ -24,11 +24,24 @@ struct Script {
     dead_from: Option<usize>,
     /// The first call whose text begins so, and what happens there.
     first: Option<(String, Fault)>,
+    /// What becomes of bytes that are written.
+    rewrite: Option<Rewrite>,
+    /// Files tell as the time of their last change of contents or names that of the contents alone.
+    names_have_no_time: bool,
     /// What happens just before the first call whose text begins so: the process was paused there.
     pause: Option<(String, Pause)>,
 }
 
 struct Pause(Box<dyn FnOnce() + Send>);
+
+#[derive(Clone, Copy)]
+struct Rewrite(fn(&[u8]) -> Vec<u8>);
+
+impl std::fmt::Debug for Rewrite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("rewrite")
+    }
+}
 
 impl std::fmt::Debug for Pause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -65,6 +78,16 @@ impl Faulty {
     pub fn pause_at(&self, begins: &str, meanwhile: impl FnOnce() + Send + 'static) {
         let pause = Some((begins.to_owned(), Pause(Box::new(meanwhile))));
         *self.script() = Script { pause, ..Script::default() };
+    }
+
+    /// Forgets the calls so far; what is written from here on is changed on its way.
+    pub fn rewrite(&self, rewrite: fn(&[u8]) -> Vec<u8>) {
+        *self.script() = Script { rewrite: Some(Rewrite(rewrite)), ..Script::default() };
+    }
+
+    /// Files are as old as their contents, as if each had got its name when it was written.
+    pub fn forget_times_of_names(&self) {
+        self.script().names_have_no_time = true;
     }
 
     /// Ends the faults; gives the calls, like `link .tmp -> 00000000000000000001.json`.
@@ -139,7 +162,11 @@ impl FileSystem for Faulty {
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<DirectoryEntry>> {
-        self.call(format!("list {}", name(path)), || Posix.list(path))
+        let mut entries = self.call(format!("list {}", name(path)), || Posix.list(path))?;
+        if self.script().names_have_no_time {
+            entries.iter_mut().for_each(|entry| entry.changed = entry.modified);
+        }
+        Ok(entries)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -160,7 +187,11 @@ struct FaultyFile {
 impl Write for FaultyFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let file = &mut self.file;
-        self.script.call(format!("write {}", self.name), || file.write(bytes))
+        let rewrite = self.script.script().rewrite;
+        self.script.call(format!("write {}", self.name), || match rewrite {
+            Some(Rewrite(rewrite)) => file.write_all(&rewrite(bytes)).map(|()| bytes.len()),
+            None => file.write(bytes),
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -6,6 +6,7 @@ mod conflicts;
 mod faults;
 pub mod faulty;
 mod folders;
+mod foreign_checkpoints;
 mod model;
 mod opening;
 mod partitions;

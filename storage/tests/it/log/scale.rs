@@ -16,6 +16,7 @@ struct Counting {
     opened: Arc<AtomicU64>,
     read: Arc<AtomicU64>,
     read_of_checkpoints: Arc<AtomicU64>,
+    listed: Arc<AtomicU64>,
 }
 
 impl Counting {
@@ -28,6 +29,10 @@ impl Counting {
 struct CountingFile(Box<dyn ReadFile>, Arc<AtomicU64>);
 
 impl ReadFile for CountingFile {
+    fn changed(&self) -> io::Result<std::time::SystemTime> {
+        self.0.changed()
+    }
+
     fn len(&self) -> io::Result<u64> {
         self.0.len()
     }
@@ -63,9 +68,11 @@ impl FileSystem for Counting {
         Ok(Box::new(CountingFile(file, Arc::clone(counter))))
     }
     fn list(&self, path: &Path) -> io::Result<Vec<DirectoryEntry>> {
+        self.listed.fetch_add(1, Ordering::SeqCst);
         Posix.list(path)
     }
     fn list_names(&self, path: &Path) -> io::Result<Vec<String>> {
+        self.listed.fetch_add(1, Ordering::SeqCst);
         Posix.list_names(path)
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -113,6 +120,29 @@ fn an_append_costs_the_same_on_twenty_thousand_files_as_on_one() {
         checkpoint_of_many <= checkpoint + 64_000,
         "{checkpoint_of_many} bytes of the checkpoint read, {checkpoint} on one file"
     );
+}
+
+#[test]
+fn a_load_looks_at_no_listing_however_many_names_the_folder_has() {
+    let (place, mut others) = Place::with_table();
+    let counting = Counting::default();
+    let mut table = Table::open(Arc::new(counting.clone()), &place.root).unwrap();
+    let listings_of = |table: &mut Table, label: &str| {
+        counting.listed.store(0, Ordering::SeqCst);
+        load(table, label, 1);
+        counting.listed.load(Ordering::SeqCst)
+    };
+    assert_eq!(listings_of(&mut table, "one"), 0);
+    load(&mut others, "of_another", 1);
+    assert_eq!(listings_of(&mut table, "two"), 0);
+    table.checkpoint().unwrap();
+    assert_eq!(listings_of(&mut table, "three"), 0);
+    // A checkpoint does not tell by which commit it was: the first who goes on from it has to look.
+    others.refresh().unwrap();
+    others.checkpoint().unwrap();
+    let mut table = Table::open(Arc::new(counting.clone()), &place.root).unwrap();
+    assert!(listings_of(&mut table, "four") > 0);
+    assert_eq!(listings_of(&mut table, "five"), 0);
 }
 
 #[test]

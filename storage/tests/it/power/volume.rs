@@ -495,6 +495,7 @@ impl FileSystem for Volume {
                     Node::File(inode) => inner.contents[inode].len() as u64,
                 },
                 modified: SystemTime::now(),
+                changed: SystemTime::UNIX_EPOCH,
             };
             Ok(entries.map(entry).collect())
         })
@@ -564,6 +565,10 @@ struct Contents(Arc<Vec<u8>>);
 impl ReadFile for Contents {
     fn len(&self) -> io::Result<u64> {
         Ok(self.0.len() as u64)
+    }
+
+    fn changed(&self) -> io::Result<SystemTime> {
+        Ok(SystemTime::UNIX_EPOCH)
     }
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {

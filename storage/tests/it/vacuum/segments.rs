@@ -1,14 +1,15 @@
 //! Segments go by what the log says of their owner.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use longshore_storage::table::{LoadMode, OverwriteScope};
+use longshore_storage::table::{CleanOptions, LoadMode, OverwriteScope, Table};
 use longshore_storage::vacuum::{VacuumKind, VacuumOptions};
 
 use super::support::{
     AT_ONCE, KEEP_REMOVED, age, commit_with, files, is_there, items, load, nothing_named_is_missing, put,
     vacuum, write_output, write_segment,
 };
+use crate::log::faulty::Faulty;
 use crate::log::support::{Place, failed_record};
 
 const OVERWRITE: LoadMode = LoadMode::Overwrite(OverwriteScope::Table);
@@ -84,6 +85,48 @@ fn a_removed_segment_stays_for_the_retention_time_and_a_snapshot_reads_it_until_
     assert_eq!(files(&vacuum(&place, &hour), VacuumKind::RemovedSegment), 0);
     assert_eq!(files(&vacuum(&place, &AT_ONCE), VacuumKind::RemovedSegment), 1);
     assert!(!is_there(&place, &first) && is_there(&place, &second));
+    nothing_named_is_missing(&place);
+}
+
+/// The lines of a commit as their writer has them that was paused for eight days before it linked them.
+fn eight_days_before(lines: &[u8]) -> Vec<u8> {
+    const KEY: &str = "\"deletionTimestamp\":";
+    let text = std::str::from_utf8(lines).unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().to_string();
+    let mut parts = text.split(KEY);
+    let mut changed = parts.next().unwrap().to_owned();
+    for part in parts {
+        let written: u128 = part[..now.len()].parse().unwrap();
+        changed = changed + KEY + &(written - 8 * 24 * 3_600_000).to_string() + &part[now.len()..];
+    }
+    changed.into_bytes()
+}
+
+#[test]
+fn retention_begins_when_a_remove_is_visible_however_long_its_writer_was_paused() {
+    let (place, _) = Place::with_table();
+    let first = load(&place, "first", LoadMode::Append);
+    let (faulty, paused) = Faulty::shared();
+    let mut table = Table::open(paused, &place.root).unwrap();
+    let claim = table.claim("second", 1).unwrap();
+    let segment = write_segment(&place.root, &claim, 0);
+    faulty.rewrite(eight_days_before);
+    commit_with(&mut table, &claim, vec![segment], OVERWRITE);
+
+    let keeps = |when: &str| {
+        assert_eq!(files(&vacuum(&place, &KEEP_REMOVED), VacuumKind::RemovedSegment), 0, "{when}");
+        assert!(is_there(&place, &first), "{when}");
+    };
+    keeps("the commit tells of the remove");
+    place.open().checkpoint().unwrap();
+    keeps("a checkpoint does");
+    load(&place, "third", LoadMode::Append);
+    place.open().checkpoint().unwrap();
+    keeps("a second one does");
+    let cleaned = place.open().clean_log(&CleanOptions { min_age: Duration::ZERO }).unwrap();
+    assert!(cleaned.commits > table.version());
+    keeps("the commit is gone");
+    assert_eq!(files(&vacuum(&place, &AT_ONCE), VacuumKind::RemovedSegment), 1);
     nothing_named_is_missing(&place);
 }
 

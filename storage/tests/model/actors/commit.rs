@@ -16,7 +16,7 @@ impl Turn<'_> {
             self.can(
                 |_, _| format!("link of {version} ({content:?}): EEXIST"),
                 |_, me| {
-                    (me.version, me.content, me.id) = (version, content, None);
+                    (me.version, me.content, me.id, me.below) = (version, content, None, snapshot.newest);
                     (me.tried, me.step) = (tried, Step::WhoHasIt);
                 },
             );
@@ -29,6 +29,7 @@ impl Turn<'_> {
             }
             let id = world.log.link(version, content);
             (me.version, me.content, me.id, me.tried) = (version, content, Some(id), tried);
+            me.below = snapshot.newest;
         };
         if self.world.chances.lost_replies > 0 {
             self.can(
@@ -96,6 +97,10 @@ impl Turn<'_> {
     pub fn check(&mut self) {
         let me = *self.me();
         let log = &self.world.log;
+        if self.obeys(Rule::StandsBelow) && log.stands(me.version - 1, me.below) {
+            self.can(|_, me| format!("checks: {} is on what was read, it stands", me.version), acknowledge);
+            return;
+        }
         let above_second = self.obeys(Rule::DoubtAboveSecond);
         let in_doubt = if above_second {
             log.second_checkpoint().is_some_and(|second| second.version > me.version)

@@ -87,7 +87,7 @@ const STOPS: [(&str, bool); 5] = [
     ("link 0000000", false),
     ("link 0000000", true),
     ("sync commit-name", true),
-    ("open _last_checkpoint", true),
+    ("open 0000000", true),
 ];
 
 fn stopped_everywhere(kind: Kind, takes_epoch: bool) {
