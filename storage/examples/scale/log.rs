@@ -19,6 +19,9 @@ const LOADS_A_VERSION: usize = 1_000;
 /// Appends that are measured.
 const APPENDS: usize = 41;
 
+/// Labels that are looked up.
+const LOOK_UPS: usize = 1_000;
+
 /// A table of five columns in 8 buckets.
 pub fn create(root: &Path) -> Outcome<Table> {
     let columns = [
@@ -134,12 +137,18 @@ pub fn labels(scale: &Scale, folder: &Path, figures: &mut Figures) -> Outcome<()
     let (opening, table) = timed(|| Ok(Table::open(Arc::new(Posix), &root)?))?;
     let (first, _) = timed(|| Ok(table.label("never_loaded")?))?;
     let (second, _) = timed(|| Ok(table.label("daily_never")?))?;
+    let mut times = Vec::with_capacity(LOOK_UPS);
+    for number in 0..LOOK_UPS {
+        let label = format!("daily_{:08}_never", number * 7_919 % scale.labels);
+        times.push(timed(|| Ok(table.label(&label)?))?.0);
+    }
     let peak = memory_mib("VmHWM:") - before;
     println!("  {} labels", scale.labels);
     figures.bounded("open", opening, 500.0, "ms");
-    figures.bounded("open and look two labels up: memory beside the process's own", peak, 64.0, "MiB");
+    figures.bounded("open and look labels up: memory beside the process's own", peak, 64.0, "MiB");
     figures.plain("look a label up", first, "ms");
     figures.plain("look another label up", second, "ms");
+    figures.plain("look labels up anywhere, the middle", median(&times), "ms");
     Ok(())
 }
 

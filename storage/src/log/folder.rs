@@ -1,6 +1,6 @@
 //! `_delta_log` as a folder: listing it, its checkpoints, and the fsync that may never be tried twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
+use parquet::bloom_filter::Sbbf;
 use serde::{Deserialize, Serialize};
 
 use super::error::TableError;
@@ -43,7 +44,13 @@ pub(super) struct Footer {
     pub(super) metadata: ArrowReaderMetadata,
     /// The index of its pages was read too, if it has one.
     pub(super) is_indexed: bool,
+    /// The Bloom filters of the names that its row groups hold, as far as they were asked for; none: the group
+    /// has no filter.
+    pub(super) filters: Filters,
 }
+
+/// Bloom filters by the number of their row group.
+pub(super) type Filters = Arc<Mutex<HashMap<usize, Option<Sbbf>>>>;
 
 /// What one reading of the folder showed. No snapshot: beside a busy writer it may show n + 1 without n.
 #[derive(Debug, Clone, Default)]

@@ -1,13 +1,16 @@
 //! Reading a checkpoint by kinds: only the columns of one kind, only the row groups that hold it.
 
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
     RowSelection,
 };
+use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
@@ -16,7 +19,7 @@ use super::columns::{ADD, METADATA, PROTOCOL, REMOVE, TXN, TXN_ID};
 use super::rows::Rows;
 use crate::log::actions::{Add, Metadata, Protocol, Remove, Txn};
 use crate::log::error::TableError;
-use crate::log::folder::{Footer, LogFolder};
+use crate::log::folder::{Filters, Footer, LogFolder};
 use crate::parquet_io::Ranged;
 
 /// The kind of rows that name files with further rows.
@@ -60,21 +63,24 @@ fn names_v2_checkpoints(protocol: &Protocol) -> bool {
     protocol.reader_features.iter().flatten().any(|feature| feature == "v2Checkpoint")
 }
 
-/// Reads the number of one application: of a checkpoint of ours, one page of each of two columns.
+/// Reads the number of one application: of a checkpoint of ours, one page of each of two columns; nothing, if
+/// the filters that were read before say that it is not there.
 pub(crate) fn read_txn(log: &LogFolder, version: u64, app_id: &str) -> Result<Option<i64>, TableError> {
+    let file = CheckpointReader::open(log, version)?;
+    let Some(leaf) = leaf(file.footer.metadata(), TXN_ID) else { return Ok(None) };
+    let groups = file.groups_that_may_hold(leaf, app_id.as_bytes())?;
+    if groups.is_empty() {
+        return Ok(None);
+    }
     let file = CheckpointReader::open_indexed(log, version)?;
     let metadata = file.footer.metadata();
-    let Some(leaf) = leaf(metadata, TXN_ID) else { return Ok(None) };
     let mut number = None;
-    for (at, group) in metadata.row_groups().iter().enumerate() {
-        if !bounds_hold(group.column(leaf).statistics(), app_id.as_bytes()) {
-            continue;
-        }
+    for at in groups {
         let builder = file.builder_of(TXN, Some(&["appId", "version"])).with_row_groups(vec![at]);
         let builder = match pages_that_may_hold(metadata, at, leaf, app_id.as_bytes()) {
             Some(pages) if pages.is_empty() => continue,
             Some(pages) => {
-                let rows = usize::try_from(group.num_rows()).map_err(|e| file.damaged(e))?;
+                let rows = usize::try_from(metadata.row_group(at).num_rows()).map_err(|e| file.damaged(e))?;
                 builder.with_row_selection(RowSelection::from_consecutive_ranges(pages.into_iter(), rows))
             }
             None => builder,
@@ -119,7 +125,7 @@ pub(crate) fn read_through(log: &LogFolder, version: u64) -> Result<(), TableErr
     let file = Ranged::open(log.files(), &path)?;
     // Not by what is remembered of it.
     let footer = CheckpointReader::read_footer(&file, &path, PageIndexPolicy::Optional)?;
-    let file = CheckpointReader { file, path, footer };
+    let file = CheckpointReader { file, path, footer, filters: Filters::default() };
     let all = ParquetRecordBatchReaderBuilder::new_with_metadata(file.file.clone(), file.footer.clone())
         .with_batch_size(BATCH_ROWS)
         .build()
@@ -162,6 +168,7 @@ struct CheckpointReader {
     file: Ranged,
     path: PathBuf,
     footer: ArrowReaderMetadata,
+    filters: Filters,
 }
 
 impl CheckpointReader {
@@ -178,15 +185,39 @@ impl CheckpointReader {
         let path = log.checkpoint_path(version);
         let file = Ranged::open(log.files(), &path)?;
         let footer = match log.known_footer(version) {
-            Some(footer) if footer.is_indexed || !is_indexed => footer.metadata,
-            _ => {
+            Some(footer) if footer.is_indexed || !is_indexed => footer,
+            known => {
                 let policy = if is_indexed { PageIndexPolicy::Optional } else { PageIndexPolicy::Skip };
                 let metadata = Self::read_footer(&file, &path, policy)?;
-                log.keep_footer(version, &Footer { metadata: metadata.clone(), is_indexed });
-                metadata
+                let filters = known.map(|known| known.filters).unwrap_or_default();
+                let footer = Footer { metadata, is_indexed, filters };
+                log.keep_footer(version, &footer);
+                footer
             }
         };
-        Ok(Self { file, path, footer })
+        Ok(Self { file, path, footer: footer.metadata, filters: footer.filters })
+    }
+
+    /// The row groups of which neither bounds nor filter say that a value is not there.
+    fn groups_that_may_hold(&self, leaf: usize, value: &[u8]) -> Result<Vec<usize>, TableError> {
+        let mut filters = self.filters.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut may_hold = Vec::new();
+        for (at, group) in self.footer.metadata().row_groups().iter().enumerate() {
+            let column = group.column(leaf);
+            if !bounds_hold(column.statistics(), value) {
+                continue;
+            }
+            let filter = match filters.entry(at) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    new.insert(Sbbf::read_from_column_chunk(column, &self.file).map_err(|e| self.damaged(e))?)
+                }
+            };
+            if filter.as_ref().is_none_or(|filter| filter.check(value)) {
+                may_hold.push(at);
+            }
+        }
+        Ok(may_hold)
     }
 
     fn read_footer(

@@ -20,6 +20,9 @@ use crate::parquet_io::{CountedFile, Ranged, unwrap_io};
 /// Rows of a row group; with statistics of half a kilobyte a file this is what is in memory at a time.
 const GROUP_ROWS: usize = 16_384;
 
+/// Share of the names that are not there for which a row group's Bloom filter says that they may be.
+const FALSE_POSITIVES: f64 = 0.01;
+
 /// Rows encoded at once, and rows of a page: a look-up reads one page, by the index of their bounds.
 const BATCH_ROWS: usize = 1_024;
 
@@ -64,6 +67,9 @@ impl CheckpointWriter {
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_column_statistics_enabled(path_of(TXN_ID), EnabledStatistics::Page)
             .set_column_index_truncate_length(None)
+            // Most look-ups are of labels that are new.
+            .set_column_bloom_filter_max_ndv(path_of(TXN_ID), GROUP_ROWS as u64)
+            .set_column_bloom_filter_fpp(path_of(TXN_ID), FALSE_POSITIVES)
             .set_column_dictionary_enabled(path_of(TXN_ID), false)
             .set_column_dictionary_enabled(path_of(TXN_NUMBER), false)
             .build();
