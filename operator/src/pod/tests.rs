@@ -40,7 +40,14 @@ fn table() -> TableRef {
 }
 
 fn job_of(worker: &str, role: Role, config: &Config, table: &TableRef) -> Result<Job, PodError> {
-    let worker: WorkerSpec = serde_yaml::from_str(worker).unwrap();
+    build(&spec_of(worker), role, config, table)
+}
+
+fn spec_of(worker: &str) -> WorkerSpec {
+    serde_yaml::from_str(worker).unwrap()
+}
+
+fn build(worker: &WorkerSpec, role: Role, config: &Config, table: &TableRef) -> Result<Job, PodError> {
     let job = WorkerJob {
         name: "j-12345678-load".to_owned(),
         namespace: "n".to_owned(),
@@ -52,7 +59,7 @@ fn job_of(worker: &str, role: Role, config: &Config, table: &TableRef) -> Result
             arguments: vec!["load".to_owned(), "--request=/request/request.json".to_owned()],
             request_config_map: (role == Role::Load).then_some("j-12345678-load"),
             secrets: if role == Role::Load { vec!["aws".to_owned()] } else { Vec::new() },
-            worker: &worker,
+            worker,
             labels: BTreeMap::from([(crate::names::LOAD_JOB.to_owned(), "j".to_owned())]),
             config,
         },
@@ -73,8 +80,8 @@ fn container(job: &Job) -> &Container {
 }
 
 fn variable(job: &Job, name: &str) -> Option<String> {
-    let variables = container(job).env.as_ref().unwrap();
-    variables.iter().find(|variable| variable.name == name).and_then(|variable| variable.value.clone())
+    let variables = container(job).env.iter().flatten();
+    variables.into_iter().find(|variable| variable.name == name).and_then(|variable| variable.value.clone())
 }
 
 fn refusal(worker: &str) -> String {
