@@ -14,7 +14,14 @@ pub(crate) async fn rights(namespace: &str) -> Result<String> {
     let output = Command::new("helm")
         .args(["template", RELEASE])
         .arg(&chart)
-        .args(["--namespace", namespace, "--set", &format!("watchNamespaces={{{namespace}}}")])
+        .args([
+            "--kube-version",
+            "1.34.0",
+            "--namespace",
+            namespace,
+            "--set",
+            &format!("watchNamespaces={{{namespace}}}"),
+        ])
         .args(["--show-only", "templates/rbac.yaml", "--show-only", "templates/serviceaccount.yaml"])
         .output()
         .await?;

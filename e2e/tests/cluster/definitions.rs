@@ -24,6 +24,8 @@ struct Case {
     says: Option<String>,
     #[serde(default)]
     becomes: BTreeMap<String, Value>,
+    #[serde(default)]
+    lacks: Vec<String>,
     status: Option<Value>,
 }
 
@@ -151,6 +153,9 @@ fn judge(case: &Case, answer: kube::Result<Value>) -> Option<String> {
         (Err(kube::Error::Api(status)), Some(says)) if status.message.contains(says) => None,
         (Err(error), _) => Some(format!("refused: {error}")),
         (Ok(stored), None) => {
+            if let Some(pointer) = case.lacks.iter().find(|pointer| stored.pointer(pointer).is_some()) {
+                return Some(format!("{pointer} was kept"));
+            }
             let differs = |(pointer, value): &(&String, &Value)| stored.pointer(pointer) != Some(*value);
             let (pointer, value) = case.becomes.iter().find(differs)?;
             Some(format!("{pointer} is {:?}, not {value}", stored.pointer(pointer)))

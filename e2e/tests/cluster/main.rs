@@ -1,6 +1,11 @@
 //! Tests on a real Kubernetes. They are ignored without one: `make e2e` starts a cluster and runs them.
 
+mod bed;
 mod definitions;
+mod faults;
 mod harness;
 mod image;
+mod install;
+mod loads;
+mod many;
 mod table;
