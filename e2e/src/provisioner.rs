@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 
 use anyhow::{Context, Result};
-use futures::TryStreamExt;
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
@@ -44,18 +45,13 @@ pub(crate) async fn start(client: Client, folder: PathBuf) -> Result<()> {
 
 async fn serve_claims(client: Client, folder: PathBuf) {
     let claims: Api<PersistentVolumeClaim> = Api::all(client.clone());
-    let served = watcher(claims, watcher::Config::default()).default_backoff().applied_objects();
-    let end = served.try_for_each(|claim| {
-        let (client, folder) = (client.clone(), folder.clone());
-        async move {
-            if let Err(error) = serve_claim(&client, &folder, &claim).await {
-                eprintln!("provisioner: claim {}: {error:#}", claim.name_any());
-            }
-            Ok(())
+    let mut changes = pin!(watcher(claims, watcher::Config::default()).default_backoff().applied_objects());
+    while let Some(change) = changes.next().await {
+        // The watch goes on after an error: a test may have stopped the apiserver.
+        let Ok(claim) = change else { continue };
+        if let Err(error) = serve_claim(&client, &folder, &claim).await {
+            eprintln!("provisioner: claim {}: {error:#}", claim.name_any());
         }
-    });
-    if let Err(error) = end.await {
-        eprintln!("provisioner: no more claims are served: {error}");
     }
 }
 
@@ -133,18 +129,13 @@ fn requests(claim: &PersistentVolumeClaim) -> BTreeMap<String, Quantity> {
 
 async fn serve_volumes(client: Client) {
     let volumes: Api<PersistentVolume> = Api::all(client.clone());
-    let served = watcher(volumes.clone(), watcher::Config::default()).default_backoff().applied_objects();
-    let end = served.try_for_each(|volume| {
-        let volumes = volumes.clone();
-        async move {
-            if let Err(error) = remove_released(&volumes, &volume).await {
-                eprintln!("provisioner: volume {}: {error:#}", volume.name_any());
-            }
-            Ok(())
+    let watched = watcher(volumes.clone(), watcher::Config::default());
+    let mut changes = pin!(watched.default_backoff().applied_objects());
+    while let Some(change) = changes.next().await {
+        let Ok(volume) = change else { continue };
+        if let Err(error) = remove_released(&volumes, &volume).await {
+            eprintln!("provisioner: volume {}: {error:#}", volume.name_any());
         }
-    });
-    if let Err(error) = end.await {
-        eprintln!("provisioner: no more volumes are removed: {error}");
     }
 }
 
