@@ -82,7 +82,7 @@ enum Ended {
     #[error("not done within {} seconds", RECONCILE_LIMIT.as_secs())]
     TimedOut,
     #[error("the object cannot be read: {0}")]
-    Unreadable(InvalidObject),
+    Unreadable(Box<InvalidObject>),
 }
 
 /// Runs a controller until stopped; returns when what was in flight has ended. `name` is the label of its
@@ -187,7 +187,7 @@ where
         return Ok(Action::await_change());
     }
     let ended = match &object.0 {
-        Err(unreadable) => Err(Ended::Unreadable(unreadable.clone())),
+        Err(unreadable) => Err(Ended::Unreadable(Box::new(unreadable.clone()))),
         Ok(object) => {
             let leader = context.leader.clone();
             tokio::select! {

@@ -84,7 +84,7 @@ fn main() -> ExitCode {
     };
     let code = runtime.block_on(async {
         match arguments.command {
-            Command::Load(arguments) => run(arguments).await,
+            Command::Load(arguments) => Box::pin(run(arguments)).await,
             Command::Close(arguments) => close_command::run(arguments),
             Command::Table(arguments) => table_command::run(arguments, TableTask::Declare).await,
             Command::Maintain(arguments) => table_command::run(arguments, TableTask::Maintain).await,

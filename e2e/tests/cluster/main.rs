@@ -1,4 +1,5 @@
 //! Tests on a real Kubernetes. They are ignored without one: `make e2e` starts a cluster and runs them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod bed;
 mod definitions;

@@ -123,19 +123,14 @@ pub enum MappingError {
     },
     /// Two files disagree about a column that the table is to get.
     #[error(
-        "column {column} is {first} in file {first_file} and {second} in file {second_file}, and no type holds \
-         both without loss; declare it in the table"
+        "column {column} is {first} and {second}, and no type holds both without loss; declare it in the table"
     )]
     NoCommonType {
         /// Name in the first file.
         column: String,
-        /// The first file.
-        first_file: String,
-        /// Type so far.
+        /// Type so far, and the first file with the column.
         first: String,
-        /// The file that does not fit.
-        second_file: String,
-        /// Its type.
+        /// The type that does not fit, and its file.
         second: String,
     },
     /// A declared default does not fit its column.

@@ -158,10 +158,8 @@ impl NewColumns {
                     stands.data_type = common_type(&stands.data_type, &data_type).ok_or_else(|| {
                         MappingError::NoCommonType {
                             column: stands.name.clone(),
-                            first_file: stands.first_file.clone(),
-                            first: stands.data_type.to_string(),
-                            second_file: drift.file.clone(),
-                            second: data_type.to_string(),
+                            first: format!("{} in file {}", stands.data_type, stands.first_file),
+                            second: format!("{data_type} in file {}", drift.file),
                         }
                     })?;
                 }
