@@ -69,6 +69,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "calls read as the object does")]
     fn job(name: &str, status: serde_json::Value) -> LoadJob {
         serde_json::from_value(json!({
             "apiVersion": "longshore.dev/v1alpha1", "kind": "LoadJob",

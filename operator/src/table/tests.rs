@@ -25,6 +25,7 @@ struct World {
     found: Found,
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "calls read as the object does")]
 fn table(storage: Value) -> Table {
     serde_json::from_value(json!({
         "apiVersion": "longshore.dev/v1alpha1", "kind": "Table",
