@@ -27,9 +27,9 @@ fn an_unknown_field_names_its_path_and_what_is_expected() {
 
 #[test]
 fn fields_that_come_later_are_not_taken_silently() {
-    let refused = refusal(&load_job("s3://b/k", "  schemaDrift: AddColumns"));
+    let refused = refusal(&load_job("s3://b/k", "  dryRun: {rows: 10}"));
     assert!(
-        refused[0].starts_with("spec.schemaDrift: unknown field, expected one of allowEmpty, "),
+        refused[0].starts_with("spec.dryRun: unknown field, expected one of allowEmpty, "),
         "{refused:?}"
     );
 }
