@@ -24,8 +24,8 @@ test: prerequisites venv ## All tests; no root and no cluster needed. KILLS=n: h
 	cargo test --locked --workspace
 
 e2e: prerequisites venv ## Tests on a Kubernetes of its own (root, Linux), or on that of KUBECONFIG; E2E=full: the long ones too
-	cargo build --locked --workspace --bins
-	cargo test --locked --workspace --test cluster --no-run
+	# All targets, as 'make build': without those of the tests Cargo picks other features and compiles again.
+	cargo build --locked --workspace --all-targets
 	e2e/run $(TARGET_DIR)/debug
 
 e2e-storage: prerequisites ## Power cuts on ext4 and xfs, two clients of a network volume; Linux, root, 5 minutes
