@@ -1,10 +1,12 @@
 //! The definitions on a real apiserver: their size, rules, defaults, and how they explain themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
+use longshore_e2e::wait::{Look, until};
 use longshore_e2e::{Cluster, Namespace, Nodes, in_namespace, kubectl, repository, run};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -60,7 +62,11 @@ fn client_side_apply_of_the_definitions_works() -> Result<()> {
 fn explain_tells_what_a_source_is() -> Result<()> {
     run(async {
         Cluster::get().await?;
-        let text = kubectl(&["explain", "loadjob.spec.sources"], "").await?;
+        // The apiserver publishes new definitions some seconds after it takes them.
+        let text = until("the definition to be published", Duration::from_secs(60), async || {
+            Ok(Look::Found(kubectl(&["explain", "loadjob.spec.sources"], "").await?))
+        })
+        .await?;
         for word in ["paths", "s3", "format", "columns", "wildcards"] {
             ensure!(text.contains(word), "{word} is not in:\n{text}");
         }
