@@ -27,6 +27,10 @@ pub struct Args {
     /// nodeSelector, tolerations. A user of null omits the field (OpenShift sets its own).
     #[arg(long, env = "LONGSHORE_WORKER_DEFAULTS", default_value = "{}")]
     pub worker_defaults: String,
+    /// File with a template of worker pods, YAML: `metadata` (labels, annotations) and `spec` of a pod. It lies below what
+    /// the operator sets; what it may not set is refused at start, by name.
+    #[arg(long, env = "LONGSHORE_WORKER_POD_TEMPLATE")]
+    pub worker_pod_template: Option<std::path::PathBuf>,
     /// ServiceAccounts that a LoadJob may name, separated by commas; default: none.
     #[arg(long, env = "LONGSHORE_ALLOWED_SERVICE_ACCOUNTS", value_delimiter = ',')]
     pub allowed_service_accounts: Vec<String>,

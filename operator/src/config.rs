@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
 use serde::Deserialize;
 
 use crate::args::Args;
+use crate::pod::{PodError, PodTemplate, TemplateError, WorkerPod};
 
 /// User and group of the worker image.
 const WORKER_USER: i64 = 65_532;
@@ -34,6 +35,8 @@ pub struct Config {
     pub worker_port: u16,
     /// Reconciles at a time, for each controller.
     pub concurrency: u16,
+    /// What lies below each worker pod.
+    pub pod_template: Option<PodTemplate>,
 }
 
 /// Settings of all worker pods, as `--worker-defaults` states them in JSON.
@@ -87,6 +90,12 @@ pub enum ConfigError {
     /// The JSON of the workers' settings.
     #[error("--worker-defaults is not what it should be: {0}")]
     WorkerDefaults(serde_json::Error),
+    /// The file with the template of worker pods.
+    #[error("--worker-pod-template: {0}")]
+    PodTemplate(#[from] TemplateError),
+    /// The workers' settings make no pod.
+    #[error("--worker-defaults make no pod: {0}")]
+    Pod(#[from] PodError),
 }
 
 impl Config {
@@ -108,7 +117,17 @@ impl Config {
             grace_period_seconds: args.grace_period_seconds,
             worker_port: args.worker_port,
             concurrency: args.concurrency,
+            pod_template: None,
         })
+    }
+
+    /// The same with a template of worker pods, YAML.
+    ///
+    /// # Errors
+    /// A field that the template may not set, by its name.
+    pub fn with_pod_template(self, text: &str) -> Result<Self, ConfigError> {
+        let template = PodTemplate::parse(text, &WorkerPod::sample(&self)?)?;
+        Ok(Self { pod_template: Some(template), ..self })
     }
 }
 

@@ -56,7 +56,7 @@ fn logging(format: LogFormat) {
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
-    let config = Config::from_args(&args)?;
+    let config = configure(&args)?;
     let metrics = Metrics::new()?;
     let readiness = Readiness::default();
     let stop = stop_on_signals()?;
@@ -91,6 +91,18 @@ async fn run(args: Args) -> anyhow::Result<()> {
     };
     served.cancel();
     ended
+}
+
+/// Reads the flags, and the file that one of them may name.
+fn configure(args: &Args) -> anyhow::Result<Config> {
+    let config = Config::from_args(args)?;
+    // An empty variable names no file.
+    let Some(path) = args.worker_pod_template.as_ref().filter(|path| !path.as_os_str().is_empty()) else {
+        return Ok(config);
+    };
+    let text = std::fs::read_to_string(path);
+    let text = text.with_context(|| format!("--worker-pod-template: {} cannot be read", path.display()))?;
+    Ok(config.with_pod_template(&text)?)
 }
 
 /// Contends for the Lease, if there is to be one.

@@ -7,12 +7,14 @@ mod quantity;
 mod resources;
 mod security;
 mod spec;
+mod template;
 mod volumes;
 
 pub use job::WorkerJob;
 pub use quantity::bytes;
 pub use resources::memory_limit;
 pub use spec::{TableRef, WorkerPod};
+pub use template::{PodTemplate, TemplateError};
 pub use volumes::{REQUEST_FILE, REQUEST_KEY};
 
 /// Port name of the worker's HTTP.

@@ -18,14 +18,17 @@ pub(super) fn of_pod(defaults: &WorkerDefaults) -> PodSecurityContext {
     }
 }
 
-/// Of the container.
-pub(super) fn of_container() -> SecurityContext {
+/// Of any container of the pod: what the restricted standard asks for.
+pub(super) fn of_any_container() -> SecurityContext {
     SecurityContext {
         allow_privilege_escalation: Some(false),
-        privileged: Some(false),
-        read_only_root_filesystem: Some(true),
         run_as_non_root: Some(true),
         capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
         ..SecurityContext::default()
     }
+}
+
+/// Of the worker.
+pub(super) fn of_container() -> SecurityContext {
+    SecurityContext { privileged: Some(false), read_only_root_filesystem: Some(true), ..of_any_container() }
 }

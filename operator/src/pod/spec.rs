@@ -59,7 +59,38 @@ impl WorkerPod<'_> {
     /// # Errors
     /// The object asks for what it may not have.
     pub fn template(&self) -> Result<PodTemplateSpec, PodError> {
-        Ok(PodTemplateSpec { metadata: Some(self.metadata()?), spec: Some(self.pod_spec()?) })
+        let own = PodTemplateSpec { metadata: Some(self.metadata()?), spec: Some(self.pod_spec()?) };
+        Ok(match &self.config.pod_template {
+            Some(template) => template.under(own),
+            None => own,
+        })
+    }
+
+    /// A pod with everything that a pod may have, as the administrator's settings make it.
+    ///
+    /// # Errors
+    /// The settings make no pod.
+    pub fn sample(config: &Config) -> Result<PodTemplateSpec, PodError> {
+        let table = TableRef {
+            name: "table".to_owned(),
+            uid: String::new(),
+            claim: "claim".to_owned(),
+            sub_path: None,
+            volume_epoch: 0,
+            one_node: true,
+            service_accounts: Vec::new(),
+        };
+        let pod = WorkerPod {
+            table: &table,
+            role: Role::Load,
+            arguments: vec!["load".to_owned()],
+            request_config_map: Some("request"),
+            secrets: vec!["secret".to_owned()],
+            worker: &WorkerSpec::default(),
+            labels: BTreeMap::new(),
+            config,
+        };
+        pod.template()
     }
 
     /// Labels that Longshore itself sets, on the pod and on what makes it.

@@ -12,7 +12,7 @@ use super::*;
 use crate::config::{Config, WorkerDefaults};
 use crate::names::Role;
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     Config {
         worker_image: "longshore:1".to_owned(),
         image_pull_policy: "IfNotPresent".to_owned(),
@@ -24,10 +24,11 @@ fn config() -> Config {
         grace_period_seconds: 30,
         worker_port: 8080,
         concurrency: 1,
+        pod_template: None,
     }
 }
 
-fn table() -> TableRef {
+pub(super) fn table() -> TableRef {
     TableRef {
         name: "t".to_owned(),
         uid: "u".to_owned(),
@@ -43,7 +44,7 @@ fn job_of(worker: &str, role: Role, config: &Config, table: &TableRef) -> Result
     build(&spec_of(worker), role, config, table)
 }
 
-fn spec_of(worker: &str) -> WorkerSpec {
+pub(super) fn spec_of(worker: &str) -> WorkerSpec {
     serde_yaml::from_str(worker).unwrap()
 }
 
