@@ -12,6 +12,7 @@ pub mod controllers;
 pub mod error;
 pub mod events;
 pub mod health;
+pub mod holds;
 pub mod leader;
 pub mod loadjob;
 pub mod metrics;

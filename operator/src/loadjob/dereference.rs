@@ -2,7 +2,7 @@
 //! behind, and absence must be true.
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
@@ -13,11 +13,9 @@ use super::facts::{self, Child, Facts, Hold, PodFacts};
 use super::validate;
 use crate::apply::{get, limited};
 use crate::error::ApiError;
+use crate::holds;
 use crate::names::{self, Role, child_name};
 use crate::progress;
-
-/// Events of one object that are looked at, the newest last.
-const EVENTS: u32 = 50;
 
 /// Reads all that a visit needs.
 ///
@@ -149,9 +147,7 @@ impl<'a> Reader<'a> {
         if pod.started || pod.ended || pod.hold.is_some() || pod.node.is_none() {
             return Ok(());
         }
-        let events = self.events(&pod.uid).await?;
-        let holds = events.iter().rev().find_map(|(reason, note)| facts::hold_of_event(reason, note));
-        pod.hold = holds;
+        pod.hold = holds::of_pod(self.client, &self.namespace, &pod.uid).await?;
         Ok(())
     }
 
@@ -160,23 +156,8 @@ impl<'a> Reader<'a> {
         if job.suspended || job.deleting || job.ended.is_some() {
             return Ok(());
         }
-        let events = self.events(&job.uid).await?;
-        let newest = events.into_iter().next_back();
-        job.refused = newest.filter(|(reason, _)| reason == "FailedCreate").map(|(_, note)| note);
+        job.refused = holds::of_job(self.client, &self.namespace, &job.uid).await?;
         Ok(())
-    }
-
-    /// Reason and note of an object's events, the newest last.
-    async fn events(&self, uid: &str) -> Result<Vec<(String, String)>, ApiError> {
-        let params = ListParams::default().fields(&format!("involvedObject.uid={uid}")).limit(EVENTS);
-        let mut events = limited("list", "events", self.api::<Event>().list(&params)).await?.items;
-        events.sort_by_key(|event| {
-            let series = event.series.as_ref().and_then(|series| series.last_observed_time.as_ref());
-            let newest = series.or(event.event_time.as_ref()).map(|time| time.0);
-            newest.max(event.last_timestamp.as_ref().map(|time| time.0))
-        });
-        let said = |event: Event| (event.reason.unwrap_or_default(), event.message.unwrap_or_default());
-        Ok(events.into_iter().map(said).collect())
     }
 
     /// What the worker that runs tells. That it tells nothing is no fault: it may be ending.

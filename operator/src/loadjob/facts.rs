@@ -9,6 +9,7 @@ use longshore_crds::{
     LOAD_REPORT_VERSION, LoadExecution, LoadJob, LoadJobStatus, LoadReport, LoadState, reasons,
 };
 
+pub use crate::holds::Hold;
 use crate::names;
 use crate::pod::{CONTAINER, TableRef, memory_limit};
 use crate::progress::Figures;
@@ -38,22 +39,6 @@ pub struct Facts {
     pub now: Timestamp,
     /// `terminationGracePeriodSeconds` of worker pods.
     pub grace_seconds: i64,
-}
-
-/// Why something does not go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hold {
-    /// CamelCase, stable.
-    pub reason: String,
-    /// A sentence for a person.
-    pub message: String,
-}
-
-impl Hold {
-    /// A hold.
-    pub fn new(reason: &str, message: impl Into<String>) -> Self {
-        Self { reason: reason.to_owned(), message: message.into() }
-    }
 }
 
 /// What is known of the Table.
@@ -318,22 +303,4 @@ fn unscheduled(pod: &Pod) -> Option<Hold> {
     let of_volume = volume.iter().any(|word| lower.contains(word));
     let reason = if of_volume { reasons::VOLUME_NOT_READY } else { reasons::UNSCHEDULABLE };
     Some(Hold::new(reason, message))
-}
-
-/// What a pod's event says of why its container does not begin; `None`: nothing.
-pub fn hold_of_event(reason: &str, note: &str) -> Option<Hold> {
-    match reason {
-        "FailedMount" if is_about_secret(note) => Some(Hold::new(reasons::SECRET_MISSING, note)),
-        "FailedMount" | "FailedAttachVolume" | "FailedMapVolume" => {
-            Some(Hold::new(reasons::VOLUME_NOT_READY, note))
-        }
-        "FailedCreatePodSandBox" => Some(Hold::new(reasons::CONTAINER_NOT_STARTED, note)),
-        _ => None,
-    }
-}
-
-fn is_about_secret(note: &str) -> bool {
-    note.contains("references non-existent secret key")
-        || (note.contains("secret \"") && note.contains("not found"))
-        || note.contains("object \"") && note.contains("not registered")
 }

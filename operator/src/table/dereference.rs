@@ -4,15 +4,18 @@
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::jiff::Timestamp;
+use kube::Client;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
-use longshore_crds::{Table, TableStatus};
+use longshore_crds::{Table, TableStatus, reasons};
 
 use super::claim::wanted_name;
 use super::loads::{Loads, LoadsOfTable};
+use super::pods;
 use crate::apply::{controller, get, limited};
 use crate::context::Context;
 use crate::error::ApiError;
+use crate::holds::{self, Hold};
 use crate::names;
 
 /// What is there.
@@ -26,6 +29,8 @@ pub struct Found {
     pub jobs: Vec<Job>,
     /// Pods of the Job that its status names.
     pub pods: Vec<Pod>,
+    /// What keeps that Job from its work, where only events say so.
+    pub hold: Option<Hold>,
     /// What LoadJobs tell.
     pub loads: LoadsOfTable,
     /// This instant, to the second.
@@ -71,12 +76,26 @@ pub async fn dereference(table: &Table, context: &Context, loads: &Loads) -> Res
     let jobs = jobs(context, &table, &namespace).await?;
     let pods = match job_name(&table) {
         Some(job) if jobs.iter().any(|found| found.name_any() == job) => {
-            pods(context, &namespace, &job).await?
+            pods_of(context, &namespace, &job).await?
         }
         _ => Vec::new(),
     };
     let loads = loads.of(&namespace, &name);
-    Ok(Some(Found { table, claim, jobs, pods, loads, now: now() }))
+    let mut found = Found { table, claim, jobs, pods, hold: None, loads, now: now() };
+    found.hold = hold(&found, client).await?;
+    Ok(Some(found))
+}
+
+/// Events are asked for only while a pod is awaited that does not begin, and the pod itself does not say why.
+async fn hold(found: &Found, client: &Client) -> Result<Option<Hold>, ApiError> {
+    let namespace = found.namespace();
+    let pods::Waiting { pod, job } = pods::waiting(found);
+    if let Some(uid) = pod {
+        return holds::of_pod(client, &namespace, &uid).await;
+    }
+    let Some(uid) = job else { return Ok(None) };
+    let refusal = holds::of_job(client, &namespace, &uid).await?;
+    Ok(refusal.map(|message| Hold::new(reasons::POD_REFUSED, message)))
 }
 
 async fn jobs(context: &Context, table: &Table, namespace: &str) -> Result<Vec<Job>, ApiError> {
@@ -88,7 +107,7 @@ async fn jobs(context: &Context, table: &Table, namespace: &str) -> Result<Vec<J
     Ok(list.items.into_iter().filter(ours).collect())
 }
 
-async fn pods(context: &Context, namespace: &str, job: &str) -> Result<Vec<Pod>, ApiError> {
+async fn pods_of(context: &Context, namespace: &str, job: &str) -> Result<Vec<Pod>, ApiError> {
     let api: Api<Pod> = Api::namespaced(context.client.clone(), namespace);
     let selector = format!("batch.kubernetes.io/job-name={job}");
     Ok(limited("list", "Pods", api.list(&ListParams::default().labels(&selector))).await?.items)

@@ -20,7 +20,7 @@ pub enum JobState {
     /// It is at work.
     Running {
         /// What holds it up: reason and message.
-        trouble: Option<(&'static str, String)>,
+        trouble: Option<(String, String)>,
     },
     /// It ended with a report.
     Reported(Box<TableReport>),
@@ -36,7 +36,9 @@ pub fn state(found: &Found) -> JobState {
     }
     let ended = condition(job, "Complete").or_else(|| condition(job, "Failed"));
     let Some(ended) = ended else {
+        let told = found.hold.as_ref().map(|hold| (hold.reason.clone(), hold.message.clone()));
         let trouble = found.pods.iter().find_map(trouble);
+        let trouble = trouble.map(|(reason, message)| (reason.to_owned(), message)).or(told);
         return JobState::Running { trouble };
     };
     let mut pods: Vec<&Pod> = found.pods.iter().collect();
@@ -49,6 +51,31 @@ pub fn state(found: &Found) -> JobState {
         (reasons::WORKER_FAILED, message)
     });
     JobState::Silent(reason, message)
+}
+
+/// What is awaited and does not say why it does not begin: the UID of a pod, or of a Job without one.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// The pod; its events may say.
+    pub pod: Option<String>,
+    /// The Job; its events may say.
+    pub job: Option<String>,
+}
+
+/// Who must be asked why nothing begins.
+pub fn waiting(found: &Found) -> Waiting {
+    let Some(job) = found.job() else { return Waiting::default() };
+    let ended = condition(job, "Complete").or_else(|| condition(job, "Failed"));
+    if ended.is_some() || job.metadata.deletion_timestamp.is_some() {
+        return Waiting::default();
+    }
+    let Some(pod) = found.pods.iter().max_by_key(|pod| pod.metadata.creation_timestamp.clone()) else {
+        return Waiting { job: job.uid(), pod: None };
+    };
+    let state = worker(pod).and_then(|container| container.state.as_ref());
+    let begun = state.is_some_and(|state| state.running.is_some() || state.terminated.is_some());
+    let silent = !begun && node(pod).is_some() && trouble(pod).is_none();
+    Waiting { pod: pod.uid().filter(|_| silent), job: None }
 }
 
 /// The message of a condition that is True.

@@ -226,7 +226,7 @@ fn verdict(
 /// What holds the declaration up.
 fn on_the_way(status: &TableStatus, job: &JobState, exists: bool) -> (String, String) {
     if let JobState::Running { trouble: Some((reason, message)) } = job {
-        return ((*reason).to_owned(), message.clone());
+        return (reason.clone(), message.clone());
     }
     if let Some(problem) = &status.problem {
         let again = status.retry_time.as_ref().filter(|_| status.job.is_none());

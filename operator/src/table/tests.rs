@@ -60,7 +60,9 @@ impl World {
     fn new(storage: Value) -> Self {
         let (table, now) = (table(storage), NOW.parse().unwrap());
         let (jobs, pods) = (Vec::new(), Vec::new());
-        Self { found: Found { table, claim: None, jobs, pods, loads: LoadsOfTable::default(), now } }
+        Self {
+            found: Found { table, claim: None, jobs, pods, hold: None, loads: LoadsOfTable::default(), now },
+        }
     }
 
     /// A table that stands.
@@ -535,6 +537,18 @@ fn figures_are_read_again_after_loads_and_not_for_each() {
     assert!(next.status.job.is_none() && next.events.is_empty());
     world.pass(1_000);
     assert!(world.visit().status.job.is_none());
+}
+
+#[test]
+fn of_a_pod_that_does_not_begin_its_events_are_asked() {
+    let mut world = World::new(json!({}));
+    world.bind("claim-uid");
+    world.visit();
+    assert_eq!(pods::waiting(&world.found).job.as_deref(), Some("job-uid"), "there is no pod");
+    world.pod(&json!({"phase": "Pending"})).metadata.uid = Some("pod-uid".to_owned());
+    assert_eq!(pods::waiting(&world.found).pod.as_deref(), Some("pod-uid"));
+    world.found.hold = Some(crate::holds::Hold::new(reasons::VOLUME_NOT_READY, "no such path"));
+    assert_eq!(holding(&world.visit()).1, reasons::VOLUME_NOT_READY);
 }
 
 #[test]

@@ -29,9 +29,9 @@ const CALLS: [(&str, &str, &str); 29] = [
     // An apply that makes an object needs both.
     ("/persistentvolumeclaims", "create", "table/apply.rs::claim"),
     ("/persistentvolumeclaims", "patch", "table/apply.rs::claim"),
-    ("/pods", "list", "table/dereference.rs::pods"),
+    ("/pods", "list", "table/dereference.rs::pods_of"),
     ("/pods", "watch", "table/mod.rs::controller"),
-    ("/events", "list", "loadjob/dereference.rs::events"),
+    ("/events", "list", "holds.rs::events"),
     ("events.k8s.io/events", "create", "events.rs::publish"),
     ("events.k8s.io/events", "patch", "events.rs::publish"),
     ("coordination.k8s.io/leases", "get", "leader.rs::visit"),
