@@ -28,15 +28,21 @@ impl Cluster {
         let kubeconfig = Kubeconfig::read_from(&environment.kubeconfig).context("the kubeconfig")?;
         let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
         let client = Client::try_from(config)?;
+        Self::define().await?;
+        if let Some(root) = &environment.root {
+            provisioner::start(client.clone(), root.join("volumes")).await?;
+        }
+        Ok(Self { client, environment })
+    }
+
+    /// Installs our definitions and waits until they serve.
+    pub async fn define() -> Result<()> {
         let definitions = repository().join("crds");
         // As a user does it: client-side, so the whole object must fit its annotation.
         kubectl(&["apply", "-f", &definitions.to_string_lossy()], "").await?;
         let wait = ["wait", "--for=condition=Established", "--timeout=60s"];
         let names = ["crd/tables.longshore.dev", "crd/loadjobs.longshore.dev"];
         kubectl(&[&wait[..], &names[..]].concat(), "").await?;
-        if let Some(root) = &environment.root {
-            provisioner::start(client.clone(), root.join("volumes")).await?;
-        }
-        Ok(Self { client, environment })
+        Ok(())
     }
 }

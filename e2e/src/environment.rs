@@ -9,8 +9,12 @@ use anyhow::{Context, Result};
 pub struct Environment {
     /// Folder of the cluster that `e2e/cluster` started; None: another cluster, by `KUBECONFIG`.
     pub root: Option<PathBuf>,
-    /// Address of this host for pods.
+    /// Address, or name, of this host for pods.
     pub host: String,
+    /// Image with a shell and tar, for pods that read volumes of another cluster.
+    pub shell_image: String,
+    /// Folder for what tests of this run write.
+    pub scratch: PathBuf,
     /// Image with operator and worker.
     pub image: String,
     /// Folder of the built programs.
@@ -27,11 +31,15 @@ impl Environment {
             variable("KUBECONFIG").context("KUBECONFIG is not set: run the tests by 'make e2e'")?;
         let host = variable("LONGSHORE_E2E_HOST")
             .context("LONGSHORE_E2E_HOST is not set: the address at which pods reach this host")?;
+        let root = variable("LONGSHORE_E2E_ROOT").map(PathBuf::from);
+        let programs = programs()?;
         Ok(Self {
-            root: variable("LONGSHORE_E2E_ROOT").map(PathBuf::from),
+            scratch: root.clone().unwrap_or_else(|| programs.join("e2e-scratch")),
+            root,
             host,
+            shell_image: variable("LONGSHORE_E2E_SHELL_IMAGE").unwrap_or_else(|| "busybox:1.37".to_owned()),
             image: variable("LONGSHORE_E2E_IMAGE").unwrap_or_else(|| "images.test/longshore:e2e".to_owned()),
-            programs: programs()?,
+            programs,
             kubeconfig: kubeconfig.into(),
         })
     }

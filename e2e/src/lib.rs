@@ -4,6 +4,7 @@
 //! `make e2e` starts a cluster (`e2e/cluster`) and runs the tests in its namespaces; with `KUBECONFIG` set they run
 //! on that cluster, as far as they do without the nodes' disks and processes.
 
+mod audit;
 mod claim;
 mod cluster;
 mod deploy;
@@ -20,8 +21,10 @@ mod runtime;
 mod store;
 pub mod wait;
 
+pub use audit::{Audit, Call};
 pub use claim::host_folder;
 pub use cluster::Cluster;
+pub use deploy::{RELEASE, rights};
 pub use environment::{Environment, repository};
 pub use kubectl::{Output, kubectl, kubectl_output};
 pub use manifest::{Load, TableManifest};

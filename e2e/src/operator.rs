@@ -46,14 +46,14 @@ impl Operator {
     async fn spawn(namespace: &Namespace, number: u32, options: OperatorOptions) -> Result<Self> {
         let cluster = Cluster::get().await?;
         let environment = &cluster.environment;
-        let folder = environment.own_root()?.join("operators").join(&namespace.name);
+        let folder = environment.scratch.join("operators").join(&namespace.name);
         std::fs::create_dir_all(&folder)?;
-        namespace.apply(&deploy::rights(&namespace.name).await?).await?;
+        namespace.apply(&deploy::rights(&namespace.name, false).await?).await?;
         let kubeconfig = folder.join("kubeconfig");
-        std::fs::write(&kubeconfig, account_kubeconfig(cluster, namespace).await?)?;
+        std::fs::write(&kubeconfig, account_kubeconfig(namespace).await?)?;
         let log = folder.join(format!("{number}.log"));
         let output = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
-        let address = free_address(&environment.host)?;
+        let address = free_address()?;
         let image = options.image.as_ref().unwrap_or(&environment.image);
         let child = Command::new(environment.programs.join("longshore-operator"))
             .args(["--watch-namespaces", &namespace.name, "--worker-image", image])
@@ -78,6 +78,11 @@ impl Operator {
             Ok(Look::when(answer.starts_with("HTTP/1.1 200"), (), answer))
         })
         .await
+    }
+
+    /// Its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Kills it at once (SIGKILL).
@@ -130,16 +135,17 @@ impl Drop for Operator {
 }
 
 /// A port that nobody listens on now.
-fn free_address(host: &str) -> Result<String> {
-    let listener = std::net::TcpListener::bind(format!("{host}:0"))?;
+fn free_address() -> Result<String> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     Ok(listener.local_addr()?.to_string())
 }
 
-async fn account_kubeconfig(cluster: &Cluster, namespace: &Namespace) -> Result<String> {
+async fn account_kubeconfig(namespace: &Namespace) -> Result<String> {
     let token =
         kubectl(&["-n", &namespace.name, "create", "token", deploy::RELEASE, "--duration=2h"], "").await?;
-    let text = std::fs::read_to_string(&cluster.environment.kubeconfig)?;
-    let mut config: serde_json::Value = serde_yaml::from_str(&text)?;
+    // Only the context that is in use, with its certificates in it.
+    let text = kubectl(&["config", "view", "--raw", "--minify", "--flatten", "-o", "json"], "").await?;
+    let mut config: serde_json::Value = serde_json::from_str(&text)?;
     let Some(user) = config.pointer_mut("/users/0/user") else { bail!("the kubeconfig has no user") };
     *user = json!({"token": token.trim()});
     if let Some(context) = config.pointer_mut("/contexts/0/context/namespace") {

@@ -1,5 +1,6 @@
 //! An S3 server that pods reach, with the user guide's data set.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -18,7 +19,10 @@ pub struct Store {
     /// None while it is away.
     server: Option<Server>,
     folder: TempDir,
+    /// As pods reach it.
     address: String,
+    /// Where it listens.
+    bound: String,
 }
 
 impl Store {
@@ -26,10 +30,14 @@ impl Store {
     pub async fn start() -> Result<Self> {
         let cluster = Cluster::get().await?;
         let folder = tempfile::tempdir()?;
-        let bind = format!("{}:0", cluster.environment.host);
-        let server = serve(folder.path(), &bind).await?;
-        let address = server.endpoint().trim_start_matches("http://").to_owned();
-        Ok(Self { server: Some(server), folder, address })
+        let host = &cluster.environment.host;
+        // A name is that of a machine around this one (host.docker.internal): it leads to any address.
+        let bind = if host.parse::<IpAddr>().is_ok() { host } else { "0.0.0.0" };
+        let server = serve(folder.path(), &format!("{bind}:0")).await?;
+        let endpoint = server.endpoint();
+        let port = endpoint.rsplit(':').next().context("the server's port")?;
+        let (address, bound) = (format!("{host}:{port}"), format!("{bind}:{port}"));
+        Ok(Self { server: Some(server), folder, address, bound })
     }
 
     /// `http://…`, for `s3.endpoint`.
@@ -62,7 +70,7 @@ impl Store {
         let server = self.server.take().context("the store is away already")?;
         server.shutdown().await;
         tokio::time::sleep(time).await;
-        self.server = Some(serve(self.folder.path(), &self.address).await?);
+        self.server = Some(serve(self.folder.path(), &self.bound).await?);
         Ok(())
     }
 }

@@ -3,10 +3,12 @@
 
 mod bed;
 mod definitions;
+mod ends;
 mod faults;
 mod harness;
 mod image;
 mod install;
 mod loads;
 mod many;
+mod rights;
 mod table;

@@ -229,6 +229,35 @@ fn a_claim_that_is_not_there_yet_is_waited_for_and_its_folder_used() -> Result<(
 
 #[test]
 #[ignore = "needs a cluster: make e2e"]
+fn a_volume_that_cannot_be_mounted_is_told_in_the_kubelets_words() -> Result<()> {
+    run(in_namespace("table-mount", Nodes::Real, async |namespace| {
+        let _operator = Operator::start(namespace).await?;
+        let volume = json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": namespace.name},
+        "spec": {
+            "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": "e2e-none",
+            "claimRef": {"namespace": namespace.name, "name": "broken"},
+            "local": {"path": "/not/there"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [
+                {"key": "kubernetes.io/hostname", "operator": "In", "values": ["node-1"]}]}]}},
+        }});
+        let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "broken"},
+            "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "e2e-none",
+                     "volumeName": namespace.name, "resources": {"requests": {"storage": "1Gi"}}}});
+        longshore_e2e::kubectl(&["apply", "-f", "-"], &volume.to_string()).await?;
+        namespace.apply(&claim.to_string()).await?;
+        namespace.apply(&table("t", &json!({"existingClaim": "broken"}))).await?;
+        let held = until_table(namespace, "t", "held", |it| {
+            holds(it, conditions::RECONCILING).as_deref() == Some(reasons::VOLUME_NOT_READY)
+        })
+        .await;
+        longshore_e2e::kubectl(&["delete", "pv", &namespace.name, "--wait=false"], "").await?;
+        ensure!(message(&held?).contains("/not/there"));
+        Ok(())
+    }))
+}
+
+#[test]
+#[ignore = "needs a cluster: make e2e"]
 fn a_claim_that_was_deleted_is_not_made_again() -> Result<()> {
     run(in_namespace("table-gone", Nodes::Real, async |namespace| {
         let _operator = Operator::start(namespace).await?;
