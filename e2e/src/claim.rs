@@ -63,7 +63,10 @@ async fn unpack(namespace: &str, folder: &Path) -> Result<()> {
         .args(["-n", namespace, "exec", "reader", "--", "tar", "-C", "/data", "-cf", "-", "."])
         .stdin(Stdio::null())
         .stdout(std::fs::File::create(&archive)?)
-        .output()
+        .stderr(Stdio::piped())
+        // `output` would take what goes to the file.
+        .spawn()?
+        .wait_with_output()
         .await?;
     ensure!(packed.status.success(), "tar in the pod: {}", String::from_utf8_lossy(&packed.stderr));
     let unpacked = Command::new("tar").arg("-C").arg(folder).arg("-xf").arg(&archive).output().await?;

@@ -12,12 +12,11 @@ pub const RELEASE: &str = "longshore";
 /// only its own namespace (Roles), or all (a ClusterRole).
 pub async fn rights(namespace: &str, watches_all: bool) -> Result<String> {
     let chart = repository().join("charts/longshore");
-    let watched = if watches_all { String::new() } else { namespace.to_owned() };
     let output = Command::new("helm")
         .args(["template", RELEASE])
         .arg(&chart)
         .args(["--kube-version", "1.34.0", "--namespace", namespace])
-        .args(["--set", &format!("watchNamespaces={{{watched}}}")])
+        .args((!watches_all).then(|| format!("--set=watchNamespaces={{{namespace}}}")))
         .args(["--show-only", "templates/rbac.yaml", "--show-only", "templates/serviceaccount.yaml"])
         .output()
         .await?;
