@@ -140,7 +140,7 @@ mod tests {
 
     use super::*;
 
-    fn line(user: &str, verb: &str, object: serde_json::Value, at: &str, decision: &str) -> String {
+    fn line(user: &str, verb: &str, object: &serde_json::Value, at: &str, decision: &str) -> String {
         json!({"user": {"username": user}, "verb": verb, "objectRef": object, "requestReceivedTimestamp": at,
                "responseStatus": {"code": 200}, "annotations": {"authorization.k8s.io/decision": decision}})
         .to_string()
@@ -152,22 +152,16 @@ mod tests {
         let status = json!({"apiGroup": "longshore.dev", "resource": "tables", "subresource": "status",
                             "namespace": "n", "name": "t"});
         let lines = [
-            line(
-                "system:serviceaccount:n:longshore",
-                "patch",
-                status.clone(),
-                "2026-01-01T00:00:00Z",
-                "allow",
-            ),
-            line("system:serviceaccount:n:default", "patch", status.clone(), "2026-01-01T00:00:00Z", "allow"),
+            line("system:serviceaccount:n:longshore", "patch", &status, "2026-01-01T00:00:00Z", "allow"),
+            line("system:serviceaccount:n:default", "patch", &status, "2026-01-01T00:00:00Z", "allow"),
             line(
                 "admin",
                 "delete",
-                json!({"resource": "namespaces", "name": "n"}),
+                &json!({"resource": "namespaces", "name": "n"}),
                 "2026-01-01T00:00:01Z",
                 "allow",
             ),
-            line("system:serviceaccount:n:longshore", "patch", status, "2026-01-01T00:00:02Z", "forbid"),
+            line("system:serviceaccount:n:longshore", "patch", &status, "2026-01-01T00:00:02Z", "forbid"),
             "{\"user\":".to_owned(),
         ];
         audit.take(&lines.join("\n"));
