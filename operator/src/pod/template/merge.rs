@@ -78,7 +78,7 @@ fn node_affinity(above: NodeAffinity, below: NodeAffinity) -> NodeAffinity {
         required_during_scheduling_ignored_during_execution: both(
             above.required_during_scheduling_ignored_during_execution,
             below.required_during_scheduling_ignored_during_execution,
-            all_of,
+            |above, below| all_of(&above, &below),
         ),
         preferred_during_scheduling_ignored_during_execution: joined(
             above.preferred_during_scheduling_ignored_during_execution,
@@ -88,7 +88,7 @@ fn node_affinity(above: NodeAffinity, below: NodeAffinity) -> NodeAffinity {
 }
 
 /// A node fits a selector if one of its terms holds: both hold if a pair of terms does.
-fn all_of(above: NodeSelector, below: NodeSelector) -> NodeSelector {
+fn all_of(above: &NodeSelector, below: &NodeSelector) -> NodeSelector {
     let terms = above.node_selector_terms.iter().flat_map(|above| {
         below.node_selector_terms.iter().map(|below| NodeSelectorTerm {
             match_expressions: joined(above.match_expressions.clone(), below.match_expressions.clone()),
