@@ -4,6 +4,7 @@
 pub mod conditions;
 mod crd;
 pub mod exit;
+pub mod format;
 mod load_status;
 mod loadjob;
 mod partition;
@@ -14,12 +15,13 @@ pub mod source;
 mod table;
 mod table_request;
 mod table_storage;
+mod termination;
 mod worker_spec;
 
 pub use crd::{API_VERSION, GROUP, definition, definition_file, definitions, schema};
 pub use loadjob::{
-    Closing, ClosingOutcome, LoadError, LoadExecution, LoadJob, LoadJobSpec, LoadJobStatus, LoadState,
-    RejectedRecords,
+    Closing, ClosingOutcome, DryRun, LoadError, LoadExecution, LoadJob, LoadJobSpec, LoadJobStatus,
+    LoadState, RejectedRecords,
 };
 pub use partition::{
     DateTruncSpec, DateUnitSpec, ListPartitionSpec, ListPartitionsSpec, PartitionTermSpec,
@@ -29,11 +31,12 @@ pub use report::{
     LOAD_REPORT_VERSION, LoadCounts, LoadReport, LoadTimes, Outcome, RowError, TERMINATION_MESSAGE_LIMIT,
 };
 pub use request::{
-    Execution, LOAD_REQUEST_VERSION, LoadMode, LoadRequest, OnMissingColumn, RequestError, SchemaDrift,
+    Execution, LOAD_REQUEST_VERSION, LoadMode, LoadRequest, OnFileError, OnMissingColumn, RequestError,
+    SchemaDrift,
 };
 pub use table::{
-    ColumnOrigin, ColumnSpec, ColumnStatus, DistributionSpec, HashDistribution, KeySpec, KeyType, LastLoad,
-    RandomDistribution, Table, TableJob, TableProblem, TableSpec, TableStatus,
+    ColumnOrigin, ColumnSpec, ColumnStatus, DistributionSpec, HashDistribution, InferFrom, InferredColumn,
+    KeySpec, KeyType, LastLoad, RandomDistribution, Table, TableJob, TableProblem, TableSpec, TableStatus,
 };
 pub use table_request::{
     MaintenanceReport, TABLE_REPORT_VERSION, TABLE_REQUEST_VERSION, TableFigures, TableOutcome, TableReport,

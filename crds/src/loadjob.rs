@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::request::{LoadMode, OnMissingColumn, SchemaDrift};
+use crate::request::{LoadMode, OnFileError, OnMissingColumn, SchemaDrift};
 use crate::source::Source;
 use crate::worker_spec::WorkerSpec;
 
@@ -88,6 +88,14 @@ pub struct LoadJobSpec {
     /// take, and do not drift.
     #[serde(default)]
     pub schema_drift: SchemaDrift,
+    /// What happens when a file cannot be read (it is damaged, of another format, or lacks a column that it must
+    /// have): the load fails (Abort), or the file is left out as a whole and named (SkipFile).
+    #[serde(default)]
+    pub on_file_error: OnFileError,
+    /// With onFileError SkipFile: files that may be left out; one more fails the load.
+    #[serde(default = "default_max_skipped_files")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_skipped_files: u32,
     /// Whether a load of no files or no rows ends in success.
     #[serde(default)]
     pub allow_empty: bool,
@@ -107,6 +115,10 @@ pub struct LoadJobSpec {
     /// Which filtered rows are kept for inspection.
     #[serde(default)]
     pub rejected_records: RejectedRecords,
+    /// Lists, reads and checks everything, and loads nothing: no claim, no commit, the spec stays open. The load
+    /// ends FINISHED with reason DryRun; remove the field to load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<DryRun>,
     /// Gives the load up: what is not committed yet never will be, and the load ends CANCELLED. A load that
     /// is committed ends FINISHED all the same. While it is true, nothing starts.
     #[serde(default)]
@@ -131,6 +143,26 @@ pub struct RejectedRecords {
     #[serde(default = "default_rejected_limit")]
     #[schemars(range(min = -1))]
     pub limit: i64,
+}
+
+/// What a dry run reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DryRun {
+    /// Rows that do not fit to describe, at most.
+    #[serde(default = "default_dry_run_errors")]
+    #[schemars(range(max = 10_000))]
+    pub errors: u32,
+    /// Rows to show as they would be stored, at most.
+    #[serde(default = "default_dry_run_rows")]
+    #[schemars(range(max = 1_000))]
+    pub rows: u32,
+}
+
+impl Default for DryRun {
+    fn default() -> Self {
+        Self { errors: default_dry_run_errors(), rows: default_dry_run_rows() }
+    }
 }
 
 impl Default for RejectedRecords {
@@ -343,6 +375,7 @@ pub struct LoadError {
 /// `cancel` are not.
 const LOCKED_RULE: &str = "!has(oldSelf.status) || !has(oldSelf.status.state) \
      || !(oldSelf.status.state in ['LOADING', 'COMMITTED', 'FINISHED']) \
+     || has(oldSelf.spec.dryRun) \
      || (self.spec.sources == oldSelf.spec.sources \
      && self.spec.mode == oldSelf.spec.mode \
      && has(self.spec.partitions) == has(oldSelf.spec.partitions) \
@@ -351,6 +384,9 @@ const LOCKED_RULE: &str = "!has(oldSelf.status) || !has(oldSelf.status.state) \
      && self.spec.maxFilterRatio == oldSelf.spec.maxFilterRatio \
      && self.spec.onMissingColumn == oldSelf.spec.onMissingColumn \
      && self.spec.schemaDrift == oldSelf.spec.schemaDrift \
+     && self.spec.onFileError == oldSelf.spec.onFileError \
+     && self.spec.maxSkippedFiles == oldSelf.spec.maxSkippedFiles \
+     && has(self.spec.dryRun) == has(oldSelf.spec.dryRun) \
      && self.spec.allowEmpty == oldSelf.spec.allowEmpty \
      && self.spec.timezone == oldSelf.spec.timezone \
      && self.spec.timeoutSeconds == oldSelf.spec.timeoutSeconds \
@@ -375,6 +411,18 @@ fn default_timezone() -> String {
 
 fn default_timeout() -> u32 {
     14_400
+}
+
+fn default_max_skipped_files() -> u32 {
+    100
+}
+
+fn default_dry_run_errors() -> u32 {
+    100
+}
+
+fn default_dry_run_rows() -> u32 {
+    10
 }
 
 fn default_rejected_limit() -> i64 {

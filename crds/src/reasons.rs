@@ -5,6 +5,10 @@
 pub const LOADED: &str = "Loaded";
 /// The rows are in the table, but for those that did not fit.
 pub const LOADED_WITH_FILTERED_ROWS: &str = "LoadedWithFilteredRows";
+/// The rows are in the table, but for files that could not be read.
+pub const LOADED_WITH_SKIPPED_FILES: &str = "LoadedWithSkippedFiles";
+/// Everything was checked and nothing loaded.
+pub const DRY_RUN: &str = "DryRun";
 /// Not started yet.
 pub const PENDING: &str = "Pending";
 /// A load runs.

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::termination;
+
 /// The newest version of [`LoadReport`].
 pub const LOAD_REPORT_VERSION: u32 = 1;
 
@@ -128,31 +130,13 @@ impl LoadReport {
     /// tail, first the list of errors, then the message, and `truncated` says so; the full report lies on
     /// the volume.
     pub fn termination_message(&self) -> Result<String, serde_json::Error> {
-        let text = serde_json::to_string(self)?;
-        if text.len() <= TERMINATION_MESSAGE_LIMIT {
-            return Ok(text);
-        }
-        let mut report = self.clone();
-        report.truncated = true;
-        loop {
-            let text = serde_json::to_string(&report)?;
-            let excess = text.len().saturating_sub(TERMINATION_MESSAGE_LIMIT);
-            if excess == 0 || !report.cut(excess) {
-                return Ok(text);
-            }
-        }
-    }
-
-    /// Makes the report shorter by one step; false: nothing is left to cut.
-    fn cut(&mut self, excess: usize) -> bool {
-        if self.first_errors.pop().is_some() {
-            return true;
-        }
-        // Escapes make text longer in JSON, never shorter: the cut may be repeated.
-        let keep = self.message.floor_char_boundary(self.message.len().saturating_sub(excess));
-        let shorter = keep < self.message.len();
-        self.message.truncate(keep);
-        shorter
+        termination::fit(
+            self,
+            |report| report.truncated = true,
+            |report, excess| {
+                report.first_errors.pop().is_some() || termination::cut_text(&mut report.message, excess)
+            },
+        )
     }
 }
 

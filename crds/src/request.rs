@@ -5,8 +5,8 @@ use sha2::{Digest, Sha256};
 
 use kube::ResourceExt;
 
-use crate::LoadJob;
 use crate::source::Source;
+use crate::{DryRun, LoadJob};
 
 /// The newest version of [`LoadRequest`] that this build knows; a newer one is refused.
 pub const LOAD_REQUEST_VERSION: u32 = 1;
@@ -43,6 +43,15 @@ pub struct LoadRequest {
     /// For columns of a file that the table does not have.
     #[serde(default, skip_serializing_if = "SchemaDrift::is_ignore")]
     pub schema_drift: SchemaDrift,
+    /// What happens to a file that cannot be read.
+    #[serde(default, skip_serializing_if = "OnFileError::is_abort")]
+    pub on_file_error: OnFileError,
+    /// Files that may be skipped; one more fails the load. Absent where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_skipped_files: Option<u32>,
+    /// Check everything, claim and commit nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<DryRun>,
     /// Zero files, or zero rows, end in success.
     pub allow_empty: bool,
     /// IANA name or offset: the zone in which an instant becomes a DATETIME.
@@ -95,6 +104,24 @@ impl SchemaDrift {
     #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
     fn is_ignore(&self) -> bool {
         *self == Self::Ignore
+    }
+}
+
+/// What happens to a file that cannot be read: damaged, of another format, without a column that it must have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum OnFileError {
+    /// The load fails and names the file.
+    #[default]
+    Abort,
+    /// None of its rows are loaded; it is counted and named as skipped.
+    SkipFile,
+}
+
+impl OnFileError {
+    /// The default, which a request leaves out.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_abort(&self) -> bool {
+        *self == Self::Abort
     }
 }
 
@@ -161,6 +188,10 @@ impl LoadRequest {
             strict_mode: spec.strict_mode,
             max_filter_ratio: spec.max_filter_ratio.clone(),
             on_missing_column: spec.on_missing_column,
+            on_file_error: spec.on_file_error,
+            max_skipped_files: (spec.on_file_error == OnFileError::SkipFile)
+                .then_some(spec.max_skipped_files),
+            dry_run: spec.dry_run.clone(),
             schema_drift: spec.schema_drift,
             allow_empty: spec.allow_empty,
             timezone: spec.timezone.clone(),

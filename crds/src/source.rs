@@ -1,44 +1,79 @@
 //! Where rows come from: one entry of `spec.sources`. The same types stand in the manifest and in the
 //! [`LoadRequest`](crate::LoadRequest), so that the worker reads what the user wrote.
 
+use std::collections::BTreeMap;
+
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::format::Format;
+
 /// Objects of one format under one set of paths, with how to reach and map them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("(has(self.paths) && size(self.paths) > 0) != has(self.manifest)").message("a source names its objects by paths or by a manifest, one of them"))]
 pub struct Source {
     /// `s3://bucket/key`, wildcards `?`, `*`, `[..]`, `{a,b}`; `*` never crosses `/`. A path is one string:
     /// a comma in a key is a comma.
-    #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 1024)))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(min = 1, max = 1024)))]
     #[x_kube(validation = Rule::new("self.all(path, path.startsWith('s3://') || path.startsWith('s3a://'))").message("each path starts with s3:// or s3a://"))]
     pub paths: Vec<String>,
+    /// In place of `paths`: `s3://bucket/key` of a JSON list of objects, each with its key, and if wanted its
+    /// size, its ETag and whether it is mandatory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    #[x_kube(validation = Rule::new("self.startsWith('s3://') || self.startsWith('s3a://')").message("a manifest starts with s3:// or s3a://"))]
+    pub manifest: Option<String>,
     /// How to reach the store.
     #[serde(default)]
     pub s3: S3,
     /// The files' format; absent: by suffix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
-    /// The columns to take from the file, matched by name regardless of case; absent: every column of the
-    /// table that the file has.
+    /// Names for the fields of the file. Parquet, ORC, Avro, JSON and CSV with a header have names: these are
+    /// the ones to take, regardless of case (JSON: case matters). Other CSV, and JSON with jsonPaths: the
+    /// first name is the first field's, and so on. A name that no column of the table has is temporary, for
+    /// `set` and `where`. Absent: every column of the table that the file has; CSV: the table's columns in
+    /// their order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1000), inner(length(min = 1, max = 255)))]
     pub columns: Option<Vec<String>>,
+    /// Names whose values stand in the keys as `name=value/`, percent-decoded. They feed the columns of their
+    /// name, and `set` and `where`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 255)))]
+    pub columns_from_path: Vec<String>,
+    /// What happens to a file whose key lacks a name of `columnsFromPath`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on_missing_path_key: OnMissingPathKey,
+    /// Columns of the table that are computed: SQL over the columns of the file, those of the path and
+    /// `_file`, `_file_row`, `_file_size`, `_file_modified`, `_file_etag`, `_load_label`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 256), extend("additionalProperties" = {"type": "string", "minLength": 1, "maxLength": 4096}))]
+    pub set: BTreeMap<String, String>,
+    /// Which rows are taken: SQL over the same columns. The others are counted as unselected.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 8192))]
+    pub filter: Option<String>,
 }
 
-/// A file format with its options.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Format {
-    /// Apache Parquet.
-    Parquet(ParquetOptions),
-}
-
-/// Options of Parquet: none so far.
+/// What happens to a file whose key lacks a name of `columnsFromPath`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ParquetOptions {}
+pub enum OnMissingPathKey {
+    /// The load fails and names the file.
+    #[default]
+    Fail,
+    /// The column is NULL for the rows of that file.
+    Null,
+    /// The file is left out, and counted as skipped.
+    SkipFile,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
 
 /// Endpoint, region and identity of an S3 store.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]

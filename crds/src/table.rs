@@ -5,6 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::source::{Format, S3};
 use crate::table_storage::{MaintenanceSpec, StorageSpec};
 use crate::{PartitionTermSpec, TableTask, WorkerSpec};
 
@@ -40,11 +41,16 @@ use crate::{PartitionTermSpec, TableTask, WorkerSpec};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("(has(self.columns) && size(self.columns) > 0) != has(self.inferFrom)").message("state columns, or inferFrom for a table whose columns come from files").field_path(".columns"))]
 pub struct TableSpec {
-    /// Columns, in order. Names are unique regardless of case.
-    #[schemars(length(min = 1, max = 1000))]
+    /// Columns, in order. Names are unique regardless of case. Absent with `inferFrom`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".to_owned()]))]
     pub columns: Vec<ColumnSpec>,
+    /// The columns come from files, once, when the table is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub infer_from: Option<InferFrom>,
     /// Key of the table; default: a Duplicate key without columns, which keeps every row.
     #[serde(default)]
     pub key: KeySpec,
@@ -74,6 +80,42 @@ pub struct TableSpec {
     /// What the pods get that make, check and maintain the table. Pods of loads follow their LoadJob.
     #[serde(default, skip_serializing_if = "is_default")]
     pub worker: WorkerSpec,
+}
+
+/// Files whose columns a table takes over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InferFrom {
+    /// `s3://bucket/key`, with wildcards as in a LoadJob.
+    #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 1024)))]
+    pub paths: Vec<String>,
+    /// How to reach the store.
+    #[serde(default)]
+    pub s3: S3,
+    /// The files' format; absent: by suffix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+    /// Names whose values stand in the keys as `name=value/`: columns too, after those of the files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 255)))]
+    pub columns_from_path: Vec<String>,
+    /// Columns whose type is stated, whatever the files say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
+    pub columns: Vec<InferredColumn>,
+}
+
+/// A column whose type is stated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InferredColumn {
+    /// Name, regardless of case.
+    #[schemars(length(min = 1, max = 255))]
+    pub name: String,
+    /// Type, as in `columns`.
+    #[serde(rename = "type")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub data_type: String,
 }
 
 /// A column.

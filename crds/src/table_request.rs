@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{ColumnStatus, RequestError, StorageSpec, TERMINATION_MESSAGE_LIMIT, TableSpec};
+use crate::{ColumnStatus, RequestError, StorageSpec, TableSpec, termination};
 
 /// The newest version of [`TableRequest`] that this build knows; a newer one is refused.
 pub const TABLE_REQUEST_VERSION: u32 = 1;
@@ -167,29 +167,16 @@ pub struct MaintenanceReport {
 }
 
 impl TableReport {
-    /// The report as JSON in at most [`TERMINATION_MESSAGE_LIMIT`] bytes: the last columns go first, then the
+    /// The report as JSON in at most [`TERMINATION_MESSAGE_LIMIT`](crate::TERMINATION_MESSAGE_LIMIT) bytes: the last columns go first, then the
     /// end of the message, and `truncated` says so.
     pub fn termination_message(&self) -> Result<String, serde_json::Error> {
-        let mut report = self.clone();
-        loop {
-            let text = serde_json::to_string(&report)?;
-            let excess = text.len().saturating_sub(TERMINATION_MESSAGE_LIMIT);
-            if excess == 0 || !report.cut(excess) {
-                return Ok(text);
-            }
-            report.truncated = true;
-        }
-    }
-
-    /// Makes the report shorter by one step; false: nothing is left to cut.
-    fn cut(&mut self, excess: usize) -> bool {
-        if self.columns.pop().is_some() {
-            return true;
-        }
-        let keep = self.message.floor_char_boundary(self.message.len().saturating_sub(excess));
-        let shorter = keep < self.message.len();
-        self.message.truncate(keep);
-        shorter
+        termination::fit(
+            self,
+            |report| report.truncated = true,
+            |report, excess| {
+                report.columns.pop().is_some() || termination::cut_text(&mut report.message, excess)
+            },
+        )
     }
 }
 
@@ -198,7 +185,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{ColumnOrigin, exit};
+    use crate::{ColumnOrigin, TERMINATION_MESSAGE_LIMIT, exit};
 
     fn spec() -> TableSpec {
         serde_json::from_value(json!({

@@ -9,5 +9,6 @@ pub mod load;
 pub mod metrics;
 pub mod pipeline;
 pub mod progress;
+pub mod rows;
 pub mod source;
 pub mod table;

@@ -159,6 +159,7 @@ mod tests {
                 column("at", "Datetime", Some("current_timestamp")),
                 column("name", "varchar(40)", Some("x")),
             ],
+            infer_from: None,
             key: KeySpec { columns: vec!["id".to_owned()], ..KeySpec::default() },
             order_by: vec!["at".to_owned()],
             partition_by: Vec::new(),

@@ -1,6 +1,6 @@
 //! A LoadJob becomes a LoadRequest.
 
-use longshore_crds::{Execution, LoadJob, LoadRequest, OnMissingColumn, SchemaDrift};
+use longshore_crds::{Execution, LoadJob, LoadRequest, OnFileError, OnMissingColumn, SchemaDrift};
 
 #[test]
 fn every_field_of_a_load_job_reaches_the_request() {
@@ -26,6 +26,9 @@ fn every_field_of_a_load_job_reaches_the_request() {
         mode: longshore_crds::LoadMode::Overwrite,
         partitions: vec!["p1".to_owned()],
         on_missing_column: OnMissingColumn::UseDefault,
+        on_file_error: OnFileError::Abort,
+        max_skipped_files: None,
+        dry_run: None,
         schema_drift: SchemaDrift::Fail,
         allow_empty: true,
         timezone: "Asia/Shanghai".to_owned(),

@@ -187,11 +187,59 @@ fn the_spec_is_locked_while_a_load_runs_and_once_it_is_done() {
             ("/spec/timeoutSeconds", json!(1)),
             ("/spec/rejectedRecords", json!({"limit": 1})),
             ("/spec/retry", json!(1)),
+            ("/spec/onFileError", json!("SkipFile")),
+            ("/spec/maxSkippedFiles", json!(7)),
+            ("/spec/dryRun", json!({})),
         ] {
             assert_eq!(refused(pointer, value), locked, "{state:?} {pointer}");
         }
         assert!(!refused("/spec/parallelism", json!(2)), "{state:?}");
     }
+}
+
+#[test]
+fn a_dry_run_leaves_the_spec_open() {
+    let mut old: LoadJob = parse(edited(load_job(), "/spec/dryRun", json!({})));
+    for state in [LoadState::Loading, LoadState::Finished] {
+        old.status = Some(LoadJobStatus { state: Some(state), ..LoadJobStatus::default() });
+        let mut new: LoadJob = parse(edited(load_job(), "/spec/maxFilterRatio", json!("1")));
+        new.status.clone_from(&old.status);
+        assert!(new.validate_cel_update(&old).is_ok(), "{state:?}");
+    }
+}
+
+#[test]
+fn a_source_names_its_objects_one_way() {
+    let with = |source: Value| job_refusal(edited(load_job(), "/spec/sources", json!([source])));
+    assert_eq!(with(json!({"manifest": "s3://b/list.json"})), "");
+    assert!(with(json!({})).contains("by paths or by a manifest"));
+    assert!(with(json!({"paths": []})).contains("by paths or by a manifest"));
+    let both = json!({"paths": ["s3://b/k"], "manifest": "s3://b/list.json"});
+    assert!(with(both).contains("by paths or by a manifest"));
+    assert!(with(json!({"manifest": "/tmp/list.json"})).contains("a manifest starts with s3://"));
+}
+
+#[test]
+fn a_header_is_used_or_left_out() {
+    let with = |csv: Value| {
+        let source = json!({"paths": ["s3://b/k"], "format": {"csv": csv}});
+        job_refusal(edited(load_job(), "/spec/sources", json!([source])))
+    };
+    assert_eq!(with(json!({"header": true})), "");
+    assert_eq!(with(json!({"skipHeader": 2})), "");
+    assert!(with(json!({"header": true, "skipHeader": 1})).contains("not both"));
+}
+
+#[test]
+fn columns_are_stated_or_inferred() {
+    let infer = json!({"paths": ["s3://b/k"]});
+    let both = edited(table(), "/spec/inferFrom", infer.clone());
+    assert!(table_refusal(both.clone()).contains("state columns, or inferFrom"));
+    let mut inferred = both;
+    inferred["spec"].as_object_mut().unwrap().remove("columns");
+    assert_eq!(table_refusal(inferred.clone()), "");
+    inferred["spec"].as_object_mut().unwrap().remove("inferFrom");
+    assert!(table_refusal(inferred).contains("state columns, or inferFrom"));
 }
 
 #[test]

@@ -78,19 +78,9 @@ impl<'a> Reader<'a> {
     }
 
     fn empty(&self) -> Facts {
-        Facts {
-            job: self.job.clone(),
-            table: validate::table_facts(None, &self.job.spec.table),
-            invalid: None,
-            twin: None,
-            load: Child::Absent,
-            resolve: Child::Absent,
-            load_pods: Vec::new(),
-            resolve_pods: Vec::new(),
-            figures: None,
-            now: Timestamp::now(),
-            grace_seconds: self.shared.context.config.grace_period_seconds,
-        }
+        let table = validate::table_facts(None, &self.job.spec.table);
+        let grace_seconds = self.shared.context.config.grace_period_seconds;
+        Facts::childless(self.job.clone(), table, Timestamp::now(), grace_seconds)
     }
 
     /// The Jobs of the current run, and their pods. Before a first run there is none.

@@ -139,6 +139,23 @@ pub struct Exit {
 }
 
 impl Facts {
+    /// The facts before any child was looked for.
+    pub fn childless(job: LoadJob, table: TableFacts, now: Timestamp, grace_seconds: i64) -> Self {
+        Self {
+            job,
+            table,
+            invalid: None,
+            twin: None,
+            load: Child::Absent,
+            resolve: Child::Absent,
+            load_pods: Vec::new(),
+            resolve_pods: Vec::new(),
+            figures: None,
+            now,
+            grace_seconds,
+        }
+    }
+
     /// The status, empty on the first visit.
     pub fn status(&self) -> LoadJobStatus {
         self.job.status.clone().unwrap_or_default()

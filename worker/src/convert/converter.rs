@@ -14,8 +14,9 @@ use super::default::{current_timestamp, literal, uuids};
 use super::dictionary::DictionaryMemory;
 use super::error::ConvertError;
 use super::mapping::{Feed, FileMapping};
-use super::quality::{Reason, RejectedRow, Rejects, describe};
+use super::quality::{Reason, Rejects, describe};
 use super::type_name::type_name;
+use crate::rows::{Origin, RejectedRow};
 
 /// What a request says about values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub struct Converted {
 /// Converts the batches of one file. It remembers the last dictionary of each column.
 #[derive(Debug)]
 pub struct Converter {
-    mapping: FileMapping,
+    mapping: Arc<FileMapping>,
     rules: Rules,
     dictionaries: Vec<DictionaryMemory>,
     /// For columns that are the same in every row: as many rows as the longest batch so far.
@@ -57,7 +58,8 @@ pub struct Converter {
 
 impl Converter {
     /// A converter for the file of `mapping`.
-    pub fn new(mapping: FileMapping, rules: Rules) -> Self {
+    pub fn new(mapping: impl Into<Arc<FileMapping>>, rules: Rules) -> Self {
+        let mapping = mapping.into();
         let columns = mapping.feeds.len();
         Self {
             schema: Arc::clone(mapping.table.arrow()),
@@ -70,13 +72,13 @@ impl Converter {
         }
     }
 
-    /// Converts a batch that holds the projected columns in the projection's order. `first_row`: number, from
-    /// 1, of its first row in the file; `keep`: how many rejected rows to describe at most. Columns in which
+    /// Converts a batch that holds the projected columns in the projection's order. `origin`: where
+    /// its rows stand in the file; `keep`: how many rejected rows to describe at most. Columns in which
     /// nothing changes are passed on without a copy.
     pub fn convert(
         &mut self,
         batch: &RecordBatch,
-        first_row: u64,
+        origin: &Origin,
         keep: usize,
     ) -> Result<Converted, ConvertError> {
         let expected = self.mapping.projection().len();
@@ -102,7 +104,7 @@ impl Converter {
             }
             rows -= reasons.len();
         }
-        let rejected = self.describe(batch, &reasons[..keep.min(reasons.len())], first_row)?;
+        let rejected = self.describe(batch, &reasons[..keep.min(reasons.len())], origin)?;
         Ok(Converted { batch: self.assemble(arrays, rows)?, filtered: reasons.len() as u64, rejected })
     }
 
@@ -188,7 +190,7 @@ impl Converter {
         &self,
         batch: &RecordBatch,
         reasons: &[Reason],
-        first_row: u64,
+        origin: &Origin,
     ) -> Result<Vec<RejectedRow>, ConvertError> {
         let describe_one = |&reason: &Reason| {
             let column = &self.mapping.table.columns()[reason.column];
@@ -197,7 +199,7 @@ impl Converter {
                 Feed::Default(_) | Feed::Null => None,
             };
             let target = (column.name.as_str(), &column.data_type);
-            describe(batch, reason, place, target, first_row, self.rules.timezone)
+            describe(batch, reason, place, target, origin, self.rules.timezone)
                 .map_err(|error| self.arrow_error(reason.column, error))
         };
         reasons.iter().map(describe_one).collect()

@@ -1,6 +1,6 @@
 //! From the columns of a file to the columns of the table: which column feeds which ([`FileMapping`]),
 //! how a value of one type becomes a value of another ([`Converter`]), and which rows do not fit
-//! ([`RejectedRow`]).
+//! ([`RejectedRow`](crate::rows::RejectedRow)).
 //!
 //! The rules are our own, not those of Arrow's casts: the same text gives the same value on every host, in
 //! every zone and in every build, and what does not fit is counted and never becomes a silent NULL:
@@ -45,7 +45,6 @@ pub use default::check_default;
 pub use error::{ConvertError, MappingError};
 pub use infer::{column_type, common_type};
 pub use mapping::{FileMapping, check_columns};
-pub use quality::RejectedRow;
 pub use zone::{Zone, ZoneError};
 
 #[cfg(test)]

@@ -12,29 +12,12 @@ use super::Zone;
 use super::binary::as_binary;
 use super::column::{Column, Fault};
 use super::json::{Renderer, cut, write_quoted};
+use crate::rows::{Origin, RejectedRow};
 
 /// Most bytes of a raw value that are kept.
 const RAW_VALUE_BYTES: usize = 1 << 10;
 /// Most bytes of a raw record that are kept.
 const RAW_RECORD_BYTES: usize = 64 << 10;
-
-/// A row that was filtered, named by its first column that does not fit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RejectedRow {
-    /// Number of the row in its file, from 1.
-    pub row: u64,
-    /// Name of the column in the table.
-    pub column: String,
-    /// Stable code: `ParseError`, `OutOfRange`, `TooLong`, `InvalidUtf8`, `InvalidJson`, `NullInNotNull`,
-    /// `NoPartition`.
-    pub code: &'static str,
-    /// What is wrong, without the value.
-    pub message: String,
-    /// The value in the file as text, cut at 1 KiB; NULL is `NULL`.
-    pub raw_value: String,
-    /// The row's mapped columns as JSON under their names in the file, cut at 64 KiB.
-    pub raw_record: String,
-}
 
 impl Fault {
     /// What is wrong, without naming the type.
@@ -128,7 +111,7 @@ pub(super) fn describe(
     reason: Reason,
     place: Option<usize>,
     (column, to): (&str, &DataType),
-    first_row: u64,
+    origin: &Origin,
     zone: Zone,
 ) -> Result<RejectedRow, ArrowError> {
     let one_row = batch.slice(reason.row, 1);
@@ -145,12 +128,16 @@ pub(super) fn describe(
         Fault::InvalidJson => format!("the text is not {to}"),
     };
     Ok(RejectedRow {
-        row: first_row + reason.row as u64,
+        row: origin.number(reason.row),
+        byte_offset: origin.byte_offset(reason.row),
         column: column.to_owned(),
         code: reason.fault.code(),
         message,
         raw_value,
-        raw_record: raw_record(&one_row, zone)?,
+        raw_record: match origin.raw(reason.row) {
+            Some(raw) => raw,
+            None => raw_record(&one_row, zone)?,
+        },
     })
 }
 

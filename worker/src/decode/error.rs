@@ -71,6 +71,60 @@ pub enum DecodeError {
         /// Bytes that are given.
         budget: u64,
     },
+    /// The file is of another format than stated, or than its suffix says.
+    #[error(
+        "file {file}: is not {format}: {found}; state its format under sources[].format, or leave it out"
+    )]
+    WrongFormat {
+        /// Name of the object.
+        file: String,
+        /// The format that was expected.
+        format: &'static str,
+        /// What its first bytes are.
+        found: String,
+    },
+    /// The format of a file is not known: no suffix tells, and none is stated.
+    #[error(
+        "file {file}: its name does not tell its format; state one under sources[].format, for instance csv: {{}}"
+    )]
+    UnknownFormat {
+        /// Name of the object.
+        file: String,
+    },
+    /// The file as a whole cannot be read: a damaged header or footer, an encrypted or truncated file.
+    #[error(
+        "file {file}: cannot be read as {format}: {reason}; check that it was uploaded whole, or leave it out"
+    )]
+    InvalidFile {
+        /// Name of the object.
+        file: String,
+        /// The format.
+        format: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A part of the file does not hold what it promises.
+    #[error("file {file}, {place}: damaged data: {reason}; write the file again, or leave it out")]
+    Damaged {
+        /// Name of the object.
+        file: String,
+        /// Where: `stripe 3, column "a"`, `byte 1024`.
+        place: String,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// A record is refused by a policy that fails the load.
+    #[error("file {file}, record {row} at byte {byte_offset}: {reason}")]
+    RefusedRecord {
+        /// Name of the object.
+        file: String,
+        /// Number of the record, from 1.
+        row: u64,
+        /// Where it begins, bytes from the beginning of the (decompressed) file.
+        byte_offset: u64,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// The bytes could not be fetched.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -85,6 +139,11 @@ impl DecodeError {
             Self::UnsupportedEncoding { .. } => "UnsupportedEncoding",
             Self::UnsupportedType { .. } => "UnsupportedType",
             Self::MemoryBudgetTooSmall { .. } => "MemoryBudgetTooSmall",
+            Self::WrongFormat { .. } => "WrongFormat",
+            Self::UnknownFormat { .. } => "UnknownFormat",
+            Self::InvalidFile { .. } => "InvalidFile",
+            Self::Damaged { .. } => "DamagedFile",
+            Self::RefusedRecord { .. } => "RefusedRecord",
             Self::Source(source) => source.category(),
         }
     }
@@ -92,7 +151,7 @@ impl DecodeError {
 
 /// Where in a file something stands: what an error of that place has to name.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(in crate::decode) struct Place {
     pub file: String,
     pub row_group: usize,
     pub column: String,
@@ -132,7 +191,7 @@ impl Place {
 }
 
 /// Runs a step of the decoder; a panic in it (damaged data may cause one) becomes the text of an error.
-pub(super) fn shielded<T>(step: impl FnOnce() -> T) -> Result<T, String> {
+pub(in crate::decode) fn shielded<T>(step: impl FnOnce() -> T) -> Result<T, String> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(step)).map_err(|panic| {
         let text = panic
             .downcast_ref::<&str>()

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::LoadFailure;
 use crate::convert::{MappingError, column_type, common_type};
-use crate::decode::ParquetFile;
+use crate::decode::{self, FileContext};
 use crate::source::Store;
 
 /// Footers read at a time: the wait is for the store.
@@ -39,7 +39,7 @@ fn new_fields<'a>(table: &'a TableSchema, schema: &'a Schema) -> impl Iterator<I
 /// other policies.
 pub fn new_columns(
     request: &LoadRequest,
-    table: &TableSchema,
+    table: &Arc<TableSchema>,
     stores: &[Store],
     listed: &[PlannedFile],
     cancel: &CancellationToken,
@@ -51,8 +51,10 @@ pub fn new_columns(
     let drifting = |file: &&PlannedFile| request.sources[file.source as usize].columns.is_none();
     let files: Vec<&PlannedFile> = listed.iter().filter(drifting).collect();
     let found = read_all(&files, cancel, |file| {
-        let parquet = ParquetFile::open(stores[file.source as usize].object(file))?;
-        Ok(drift_of(parquet.name(), table, parquet.schema())?)
+        let index = file.source as usize;
+        let context = FileContext { source: &request.sources[index], table };
+        let data = decode::open(stores[index].object(file), context)?;
+        Ok(drift_of(data.name(), table, data.schema())?)
     })?;
     let mut columns = NewColumns::default();
     for drift in found {

@@ -1,25 +1,27 @@
-//! One decoding thread: row groups in, converted batches out, the next group's first bytes fetched ahead.
+//! One decoding thread: parts of files in, converted batches out, the next part's first bytes fetched ahead.
 
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
 
 use super::Job;
-use super::files::{RowGroup, TaskFiles};
+use super::files::{TaskFiles, Unit};
 use super::memory::Decoders;
 use super::queue::ByteQueue;
 use super::work::WorkList;
 use crate::convert::Converter;
-use crate::decode::{ReadOptions, RowGroupReader};
+use crate::decode::{BatchReader, Decoded};
 use crate::load::LoadFailure;
+use crate::rows::RejectedRow;
 
 /// Rows of a batch: large enough to be columnar, small enough to stay in the cache.
-const BATCH_ROWS: usize = 32_768;
+pub const BATCH_ROWS: usize = 32_768;
 
-/// A row group whose reader exists, so that its first fetches are on their way.
+/// A part whose reader exists, so that its first fetches are on their way.
 struct Started {
-    unit: RowGroup,
-    reader: RowGroupReader,
+    file: usize,
+    converter: Converter,
+    reader: Box<dyn BatchReader>,
 }
 
 /// Decodes until the list is empty or closed.
@@ -27,7 +29,7 @@ pub fn decode_all(
     job: &Job,
     decoders: Decoders,
     files: &TaskFiles<'_>,
-    work: &WorkList<RowGroup>,
+    work: &WorkList<Unit>,
     queue: &ByteQueue<RecordBatch>,
 ) -> Result<(), LoadFailure> {
     let mut next = None;
@@ -35,63 +37,68 @@ pub fn decode_all(
         let current = match next.take() {
             Some(started) => started,
             None => match work.next() {
-                Some(unit) => start(decoders, unit)?,
+                Some(unit) => start(job, unit)?,
                 None => return Ok(()),
             },
         };
         if decoders.ahead {
-            next = work.try_next().map(|unit| start(decoders, unit)).transpose()?;
+            next = work.try_next().map(|unit| start(job, unit)).transpose()?;
         }
-        if !decode_group(job, files, current, queue)? {
+        if !decode_part(job, files, current, queue)? {
             return Ok(());
         }
     }
 }
 
-fn start(decoders: Decoders, unit: RowGroup) -> Result<Started, LoadFailure> {
-    let options = ReadOptions {
-        batch_rows: BATCH_ROWS,
-        budget_bytes: decoders.reader_bytes,
-        dictionary_columns: unit.opened.mapping.dictionary_columns(),
-    };
-    let reader = unit.opened.parquet.read(unit.group, unit.opened.mapping.projection(), &options)?;
-    Ok(Started { unit, reader })
+fn start(job: &Job, unit: Unit) -> Result<Started, LoadFailure> {
+    let converter = Converter::new(unit.mapping, job.rules);
+    Ok(Started { file: unit.file, converter, reader: unit.part.start()? })
 }
 
 /// `false`: the queue was closed, somebody else failed.
-fn decode_group(
+fn decode_part(
     job: &Job,
     files: &TaskFiles<'_>,
     current: Started,
     queue: &ByteQueue<RecordBatch>,
 ) -> Result<bool, LoadFailure> {
-    let Started { unit, mut reader } = current;
-    let mut converter = Converter::new(unit.opened.mapping.clone(), job.rules);
-    let mut row = unit.opened.parquet.first_row(unit.group) + 1;
+    let Started { file, mut converter, mut reader } = current;
     loop {
         if job.cancel.is_cancelled() {
             return Err(LoadFailure::Cancelled);
         }
         let begin = Instant::now();
-        let Some(batch) = reader.next().transpose()? else { break };
+        let Some(decoded) = reader.next(job.rejects.wanted()).transpose()? else { break };
         job.clock.decode.add(begin.elapsed());
+        let Decoded { batch, origin, filtered, rejected, bytes } = decoded;
+        keep(job, files, file, rejected)?;
         let begin = Instant::now();
-        let read = batch.num_rows() as u64;
-        let converted = converter.convert(&batch, row, job.rejects.wanted())?;
-        drop(batch);
+        let read = batch.num_rows() as u64 + filtered;
+        let converted = converter.convert(&batch, &origin, job.rejects.wanted())?;
+        drop((batch, origin));
         job.clock.convert.add(begin.elapsed());
-        row += read;
-        files.count(unit.file, read, converted.batch.num_rows() as u64, converted.filtered);
-        if !converted.rejected.is_empty() {
-            job.rejects.keep(&files.name(unit.file), converted.rejected)?;
-        }
-        if converted.batch.num_rows() > 0 {
+        let loaded = converted.batch.num_rows() as u64;
+        files.count(file, read, loaded, filtered + converted.filtered, bytes);
+        keep(job, files, file, converted.rejected)?;
+        if loaded > 0 {
             let bytes = converted.batch.get_array_memory_size();
             if !queue.push(converted.batch, bytes) {
                 return Ok(false);
             }
         }
     }
-    files.group_done(unit.file);
+    files.part_done(file);
     Ok(true)
+}
+
+fn keep(
+    job: &Job,
+    files: &TaskFiles<'_>,
+    file: usize,
+    rejected: Vec<RejectedRow>,
+) -> Result<(), LoadFailure> {
+    if rejected.is_empty() {
+        return Ok(());
+    }
+    Ok(job.rejects.keep(&files.name(file), rejected)?)
 }

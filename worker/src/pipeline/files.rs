@@ -1,6 +1,6 @@
 //! The files of a task: opening them ahead of the decoders, and the accounting of their rows.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -8,28 +8,28 @@ use longshore_crds::SchemaDrift;
 use longshore_storage::load::{FileReport, PlannedFile, PlannedTask};
 
 use super::Job;
+use super::decoder::BATCH_ROWS;
+use super::memory::Decoders;
 use super::work::WorkList;
 use crate::convert::FileMapping;
-use crate::decode::ParquetFile;
+use crate::decode::{self, FileContext, Part, Parts, Read};
 use crate::load::{LoadFailure, refuse_new_columns, wanted_columns};
 use crate::progress::Progress;
 
-/// A row group that waits to be decoded.
-pub struct RowGroup {
+/// A part of a file that waits to be decoded.
+pub struct Unit {
     /// Place of the file in the task.
     pub file: usize,
-    /// The file, opened.
-    pub opened: Arc<OpenFile>,
-    /// The row group's number.
-    pub group: usize,
+    /// Which columns of the file feed which of the table.
+    pub mapping: Arc<FileMapping>,
+    /// What is to be decoded.
+    pub part: Box<dyn Part>,
 }
 
-/// A file whose footer is read and whose columns are mapped.
-pub struct OpenFile {
-    /// The decoder.
-    pub parquet: ParquetFile,
-    /// Which columns feed which.
-    pub mapping: FileMapping,
+/// A file whose columns are mapped, with the parts that are still to be cut.
+struct OpenFile {
+    mapping: Arc<FileMapping>,
+    parts: Box<dyn Parts>,
 }
 
 /// The files of one task with their counts.
@@ -41,12 +41,15 @@ pub struct TaskFiles<'a> {
 
 #[derive(Default)]
 struct FileCounts {
-    /// Rows that the footer announces; empty until the file is open.
+    /// Rows that a footer announces; empty until the file is open, and for formats that announce none.
     announced: OnceLock<u64>,
     read: AtomicU64,
     loaded: AtomicU64,
     filtered: AtomicU64,
-    groups_left: AtomicU64,
+    /// Parts that are not decoded yet, and one more until the file is cut to its end.
+    parts_left: AtomicU64,
+    /// Set when the file was cut and decoded to its end.
+    done: AtomicBool,
     progress_bytes: AtomicU64,
 }
 
@@ -68,37 +71,64 @@ impl<'a> TaskFiles<'a> {
         if bucket.is_empty() { key.clone() } else { format!("s3://{bucket}/{key}") }
     }
 
-    /// Opens one file and says which row groups it has.
-    fn open(&self, file: usize) -> Result<Vec<RowGroup>, LoadFailure> {
+    /// Opens one file and maps its columns.
+    fn open(&self, file: usize, memory: Decoders) -> Result<OpenFile, LoadFailure> {
         let planned = &self.files[file];
-        let source = planned.source as usize;
-        let object = self.job.stores[source].object(planned);
-        let parquet = ParquetFile::open(object)?;
-        let columns = self.job.request.sources[source].columns.as_deref();
-        let wanted = wanted_columns(&self.job.schema, self.job.declared_columns, parquet.schema());
+        let index = planned.source as usize;
+        let source = &self.job.request.sources[index];
+        let object = self.job.stores[index].object(planned);
+        let data = decode::open(object, FileContext { source, table: &self.job.schema })?;
+        let columns = source.columns.as_deref();
+        let wanted = wanted_columns(&self.job.schema, self.job.declared_columns, data.schema());
         if self.job.request.schema_drift == SchemaDrift::Fail && columns.is_none() {
-            refuse_new_columns(&self.name(file), &self.job.schema, parquet.schema())?;
+            refuse_new_columns(&self.name(file), &self.job.schema, data.schema())?;
         }
         let mapping = FileMapping::new(
             &self.name(file),
             &self.job.schema,
-            parquet.schema(),
+            data.schema(),
             columns.or(wanted.as_deref()),
             self.job.on_missing(),
         )?;
         let counts = &self.counts[file];
-        let groups = parquet.row_groups();
-        counts.announced.get_or_init(|| parquet.total_rows());
-        counts.groups_left.store(groups as u64, Ordering::Relaxed);
-        if groups == 0 {
-            self.file_done(file);
+        if let Some(rows) = data.announced_rows() {
+            counts.announced.get_or_init(|| rows);
         }
-        let opened = Arc::new(OpenFile { parquet, mapping });
-        Ok((0..groups).map(|group| RowGroup { file, opened: Arc::clone(&opened), group }).collect())
+        counts.parts_left.store(1, Ordering::Relaxed);
+        let read = Read {
+            columns: mapping.projection().to_vec(),
+            dictionary_columns: mapping.dictionary_columns(),
+            batch_rows: BATCH_ROWS,
+            budget_bytes: memory.reader_bytes,
+            block_bytes: memory.block_bytes,
+        };
+        Ok(OpenFile { mapping: Arc::new(mapping), parts: data.parts(Arc::new(read))? })
     }
 
-    /// Counts a converted batch.
-    pub fn count(&self, file: usize, read: u64, loaded: u64, filtered: u64) {
+    /// Opens a file and offers its parts until it is cut to its end, or the list is closed.
+    fn cut(&self, file: usize, memory: Decoders, work: &WorkList<Unit>) -> Result<(), LoadFailure> {
+        let start = Instant::now();
+        let opened = self.open(file, memory);
+        self.job.clock.open.add(start.elapsed());
+        let OpenFile { mapping, mut parts } = opened?;
+        while let Some(part) = parts.next() {
+            if self.job.cancel.is_cancelled() {
+                return Err(LoadFailure::Cancelled);
+            }
+            let (part, mapping) = (part?, Arc::clone(&mapping));
+            self.counts[file].parts_left.fetch_add(1, Ordering::AcqRel);
+            let bytes = part.bytes();
+            if !work.offer(Unit { file, mapping, part }, bytes) {
+                return Ok(());
+            }
+        }
+        self.part_done(file);
+        Ok(())
+    }
+
+    /// Counts the rows of a batch: those read, those that are in the table, those that do not fit. `bytes`: what
+    /// they took of the file, where no footer announces the rows.
+    pub fn count(&self, file: usize, read: u64, loaded: u64, filtered: u64, bytes: u64) {
         let counts = &self.counts[file];
         Progress::add(&counts.read, read);
         Progress::add(&counts.loaded, loaded);
@@ -108,17 +138,22 @@ impl<'a> TaskFiles<'a> {
         Progress::add(&progress.rows_loaded, loaded);
         Progress::add(&progress.rows_filtered, filtered);
         // Bytes advance in proportion to the rows, so that the bar moves within a large row group too.
-        if let Some(announced) = counts.announced.get().filter(|rows| **rows > 0) {
-            let share = u128::from(self.files[file].size) * u128::from(read) / u128::from(*announced);
-            let share = u64::try_from(share).unwrap_or(0);
-            Progress::add(&counts.progress_bytes, share);
-            Progress::add(&progress.bytes_read, share);
-        }
+        let share = match counts.announced.get() {
+            Some(announced) if *announced > 0 => {
+                let share = u128::from(self.files[file].size) * u128::from(read) / u128::from(*announced);
+                u64::try_from(share).unwrap_or(0)
+            }
+            _ => bytes,
+        };
+        Progress::add(&counts.progress_bytes, share);
+        Progress::add(&progress.bytes_read, share);
     }
 
-    /// A row group came to its end.
-    pub fn group_done(&self, file: usize) {
-        if self.counts[file].groups_left.fetch_sub(1, Ordering::AcqRel) == 1 {
+    /// A part came to its end, or the file was cut to its end.
+    pub fn part_done(&self, file: usize) {
+        let counts = &self.counts[file];
+        if counts.parts_left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            counts.done.store(true, Ordering::Release);
             self.file_done(file);
         }
     }
@@ -130,8 +165,8 @@ impl<'a> TaskFiles<'a> {
         Progress::add(&self.job.progress.files_done, 1);
     }
 
-    /// The accounting, checked: each row that a footer announces was read, and each row read was loaded or
-    /// filtered (A39).
+    /// The accounting, checked: each file was decoded to its end, each row that a footer announces was read, and
+    /// each row read was loaded or filtered (A39).
     pub fn reports(&self) -> Result<Vec<FileReport>, LoadFailure> {
         (0..self.files.len()).map(|file| self.report(file)).collect()
     }
@@ -145,9 +180,8 @@ impl<'a> TaskFiles<'a> {
             unselected: 0,
             bytes: self.files[file].size,
         };
-        let announced = counts.announced.get().copied().unwrap_or(0);
-        let whole = counts.announced.get().is_some() && counts.groups_left.load(Ordering::Acquire) == 0;
-        if !whole
+        let announced = counts.announced.get().copied().unwrap_or(report.read);
+        if !counts.done.load(Ordering::Acquire)
             || report.read != announced
             || report.read != report.loaded + report.filtered + report.unselected
         {
@@ -157,23 +191,16 @@ impl<'a> TaskFiles<'a> {
     }
 }
 
-/// Opens files one after the other until none is left; several threads do.
-pub fn open_all(files: &TaskFiles<'_>, work: &WorkList<RowGroup>) -> Result<(), LoadFailure> {
+/// Opens files one after the other and cuts them into parts until none is left; several threads do.
+pub fn open_all(files: &TaskFiles<'_>, memory: Decoders, work: &WorkList<Unit>) -> Result<(), LoadFailure> {
     while let Some(file) = work.next_file() {
-        if files.job.cancel.is_cancelled() {
-            work.opened([]);
-            return Err(LoadFailure::Cancelled);
-        }
-        let start = Instant::now();
-        let opened = files.open(file);
-        files.job.clock.open.add(start.elapsed());
-        match opened {
-            Ok(groups) => work.opened(groups),
-            Err(failure) => {
-                work.opened([]);
-                return Err(failure);
-            }
-        }
+        let cut = if files.job.cancel.is_cancelled() {
+            Err(LoadFailure::Cancelled)
+        } else {
+            files.cut(file, memory, work)
+        };
+        work.file_cut();
+        cut?;
     }
     Ok(())
 }

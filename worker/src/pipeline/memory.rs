@@ -1,11 +1,17 @@
 //! How a worker's memory budget is shared out.
 
+use super::OPENERS;
+
 /// What the process costs beside the shares: code, TLS, runtime, batches on their way between two stages, and
 /// what the allocator keeps of what was freed; as measured by `make bench`. Bytes.
 const BASE: u64 = 160 << 20;
 
 /// A reader with less than this reads its columns in slices, again and again. Bytes.
 const READER: usize = 24 << 20;
+
+/// Blocks of text are at least and at most this large. Bytes.
+const MIN_BLOCK: usize = 256 << 10;
+const MAX_BLOCK: usize = 4 << 20;
 
 /// A smaller budget is taken for this one: the base and one window a stage. Bytes.
 pub const SMALLEST_BUDGET: u64 = 224 << 20;
@@ -33,7 +39,16 @@ impl MemoryShares {
     pub fn decoders(&self, threads: usize) -> Decoders {
         let threads = threads.min(self.decode / READER).max(1);
         let readers = if self.decode / (2 * threads) >= READER { 2 } else { 1 };
-        Decoders { threads, ahead: readers == 2, reader_bytes: self.decode / (readers * threads) }
+        let reader_bytes = self.decode / (readers * threads);
+        // Blocks of text: one in each opener's hand, those that wait, and one or two a thread.
+        let block_bytes = (self.decode / (OPENERS + 4 * threads)).clamp(MIN_BLOCK, MAX_BLOCK);
+        Decoders {
+            threads,
+            ahead: readers == 2,
+            reader_bytes,
+            block_bytes,
+            ahead_bytes: 2 * threads * block_bytes,
+        }
     }
 }
 
@@ -46,6 +61,10 @@ pub struct Decoders {
     pub ahead: bool,
     /// Bytes of each reader.
     pub reader_bytes: usize,
+    /// Bytes of a block of text.
+    pub block_bytes: usize,
+    /// Bytes of the blocks that wait.
+    pub ahead_bytes: usize,
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! openers ──▶ work list ──▶ decoders: fetch → decode → convert ──▶ byte queue ──▶ tablet writer
-//! (footers)   (row groups)  (one a thread, the next group fetched ahead)          (route → sort → encode)
+//! (footers,   (row groups,  (one a thread, the next part fetched ahead)           (route → sort → encode)
+//! text cut)   blocks)
 //! ```
 //!
 //! Every stage blocks on the next one's bound, so that memory is the budget whatever the input. The first
@@ -43,7 +44,7 @@ use files::TaskFiles;
 use queue::ByteQueue;
 use work::WorkList;
 
-/// Files opened at once, ahead of the decoders: a footer costs a round trip and no CPU.
+/// Files opened at once, ahead of the decoders: a footer costs a round trip and no CPU. Text is cut by as many.
 const OPENERS: usize = 4;
 /// Bytes after which a segment is closed and the next begun.
 const TARGET_SEGMENT_BYTES: u64 = 256 << 20;
@@ -176,7 +177,7 @@ fn writer_options(job: &Job) -> WriterOptions {
 /// Runs the stages until every row is in the writer or the first failure.
 fn stream_rows(job: &Job, files: &TaskFiles<'_>, writer: &mut TabletWriter) -> Result<(), LoadFailure> {
     let decoders = job.memory.decoders(job.threads);
-    let work = WorkList::new(files.len(), decoders.threads * 2);
+    let work = WorkList::new(files.len(), decoders.threads * 2, decoders.ahead_bytes);
     let queue = ByteQueue::new(job.memory.queue, decoders.threads);
     let failure = FirstFailure::default();
     let stop = |error| {
@@ -186,7 +187,7 @@ fn stream_rows(job: &Job, files: &TaskFiles<'_>, writer: &mut TabletWriter) -> R
     };
     thread::scope(|scope| {
         for _ in 0..OPENERS.min(files.len()) {
-            scope.spawn(|| guarded(|| files::open_all(files, &work)).unwrap_or_else(&stop));
+            scope.spawn(|| guarded(|| files::open_all(files, decoders, &work)).unwrap_or_else(&stop));
         }
         for _ in 0..decoders.threads {
             scope.spawn(|| {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use longshore_storage::durable::FileSystem;
 use longshore_storage::load::{FirstError, RejectedError, RejectedRecord, RejectedWriter};
 
-use crate::convert::RejectedRow;
+use crate::rows::RejectedRow;
 
 /// Errors that a report names.
 pub const FIRST_ERRORS: usize = 10;
@@ -138,7 +138,7 @@ fn record(label: &str, file: &str, row: RejectedRow) -> RejectedRecord {
         label: label.to_owned(),
         file: file.to_owned(),
         row: row.row,
-        byte_offset: None,
+        byte_offset: row.byte_offset,
         column: row.column,
         code: row.code.to_owned(),
         message: row.message,

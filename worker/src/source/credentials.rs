@@ -114,6 +114,11 @@ impl Identity {
         matches!(self.provider, Provider::Anonymous)
     }
 
+    /// Whether the keys come from a mounted Secret, which may change under a running process.
+    pub(super) fn is_mounted(&self) -> bool {
+        matches!(&self.provider, Provider::Base(base) if matches!(**base, Base::Folder { .. }))
+    }
+
     /// The number of the credentials that the next request is signed with; gets them when there are none
     /// or they run out soon.
     pub(super) async fn current(&self) -> Result<u64, SourceError> {

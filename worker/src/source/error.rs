@@ -286,6 +286,21 @@ impl SourceError {
         }
     }
 
+    /// Whether the store refused the key itself, not what was asked with it: it is unknown, revoked, expired or
+    /// does not belong to the signature.
+    pub(super) fn refuses_key(&self) -> bool {
+        const CODES: [&str; 6] = [
+            "InvalidAccessKeyId",
+            "SignatureDoesNotMatch",
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "InvalidToken",
+            "TokenRefreshRequired",
+        ];
+        let Self::AccessDenied { answer, .. } = self else { return false };
+        answer.code.as_deref().is_some_and(|code| CODES.contains(&code))
+    }
+
     /// Whether the same work may succeed later without a change of request, store or rights.
     pub fn is_transient(&self) -> bool {
         match self {

@@ -21,6 +21,9 @@ pub struct RetryPolicy {
     pub attempt: Duration,
     /// A body may pause at most this long.
     pub stall: Duration,
+    /// How long a mounted Secret is waited for after the store refused its key, which it had taken before: the
+    /// kubelet brings a new version a minute or two after it was written.
+    pub rotation: Duration,
 }
 
 impl Default for RetryPolicy {
@@ -33,6 +36,7 @@ impl Default for RetryPolicy {
             total: Duration::from_secs(300),
             attempt: Duration::from_secs(90),
             stall: Duration::from_secs(20),
+            rotation: Duration::from_secs(150),
         }
     }
 }

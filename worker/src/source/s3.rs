@@ -3,8 +3,8 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use aws_config::Region;
 use aws_config::environment::EnvironmentVariableRegionProvider;
@@ -33,6 +33,8 @@ use super::retry::{RetryPolicy, Tries};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// From the request to the head of its response.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Between two looks at a Secret that is waited for.
+const SECRET_PAUSE: Duration = Duration::from_secs(1);
 const DEFAULT_REGION: &str = "us-east-1";
 
 /// A connection to one endpoint with one identity.
@@ -48,6 +50,8 @@ pub(super) struct S3Store {
     /// Set once the store refused the second version of listing.
     pub(super) lists_by_version_one: AtomicBool,
     identity: Arc<Identity>,
+    /// Set once the store has taken the credentials.
+    credentials_worked: AtomicBool,
     permits: Semaphore,
 }
 
@@ -81,6 +85,7 @@ impl S3Store {
             policy,
             lists_by_version_one: AtomicBool::new(false),
             identity,
+            credentials_worked: AtomicBool::new(false),
             permits: Semaphore::new(context.max_concurrent_requests.max(1)),
         };
         store.or_cancelled(store.identity.current()).await??;
@@ -113,13 +118,16 @@ impl S3Store {
             let outcome = answer.as_ref().map_or_else(|failure| failure.outcome, |_| Outcome::Ok);
             self.metrics.request(subject.operation, outcome);
             let failure = match answer {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.credentials_worked.store(true, Ordering::Relaxed);
+                    return Ok(answer);
+                }
                 Err(failure) => failure,
             };
             if outcome == Outcome::Unauthorised && !renewed {
                 // Keys may have been rotated under a running load.
                 renewed = true;
-                if !self.or_cancelled(self.identity.renew(generation)).await?? {
+                if !self.others_than(generation, &failure.error).await? {
                     return Err(failure.error);
                 }
             } else {
@@ -130,6 +138,23 @@ impl S3Store {
             }
             self.metrics.retry();
         }
+    }
+
+    /// Whether there are other credentials than those of `generation`, which were refused. Waits for a mounted
+    /// Secret to change if the store refuses the key itself and has taken it before.
+    async fn others_than(&self, generation: u64, refusal: &SourceError) -> Result<bool, SourceError> {
+        let rotated = self.credentials_worked.load(Ordering::Relaxed)
+            && self.identity.is_mounted()
+            && refusal.refuses_key();
+        let began = Instant::now();
+        while !self.or_cancelled(self.identity.renew(generation)).await?? {
+            if !rotated || began.elapsed() >= self.policy.rotation {
+                return Ok(false);
+            }
+            tracing::info!(error = %refusal, "the key was taken before: waiting for its Secret to change");
+            self.or_cancelled(tokio::time::sleep(SECRET_PAUSE)).await?;
+        }
+        Ok(true)
     }
 
     /// One try, in its turn and within its time.

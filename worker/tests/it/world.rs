@@ -10,7 +10,8 @@ use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::concat_batches;
 use longshore_crds::source::{Credentials, S3, SecretRef, Source};
 use longshore_crds::{
-    Execution, LOAD_REQUEST_VERSION, LoadMode, LoadReport, LoadRequest, OnMissingColumn, SchemaDrift,
+    Execution, LOAD_REQUEST_VERSION, LoadMode, LoadReport, LoadRequest, OnFileError, OnMissingColumn,
+    SchemaDrift,
 };
 use longshore_s3server::{BackgroundServer, Server};
 use longshore_storage::durable::Posix;
@@ -104,8 +105,7 @@ impl World {
                     ..Credentials::default()
                 },
             },
-            format: None,
-            columns: None,
+            ..Source::default()
         }
     }
 
@@ -122,6 +122,9 @@ impl World {
             strict_mode: true,
             max_filter_ratio: "0".to_owned(),
             on_missing_column: OnMissingColumn::Fail,
+            on_file_error: OnFileError::Abort,
+            max_skipped_files: None,
+            dry_run: None,
             schema_drift: SchemaDrift::Ignore,
             allow_empty: false,
             timezone: "UTC".to_owned(),

@@ -34,19 +34,7 @@ fn facts() -> Facts {
         one_node: true,
         service_accounts: Vec::new(),
     };
-    Facts {
-        job,
-        table: TableFacts { volume: Some(volume), hold: None },
-        invalid: None,
-        twin: None,
-        load: Child::Absent,
-        resolve: Child::Absent,
-        load_pods: Vec::new(),
-        resolve_pods: Vec::new(),
-        figures: None,
-        now: now(),
-        grace_seconds: 30,
-    }
+    Facts::childless(job, TableFacts { volume: Some(volume), hold: None }, now(), 30)
 }
 
 /// Writes the status down and decides again some seconds later.

@@ -1,3 +1,4 @@
+use crate::rows::Origin;
 use std::collections::HashSet;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array};
@@ -49,7 +50,7 @@ fn a30_uuid_is_distinct_in_each_row() {
     let mut converter = Converter::new(mapping, rules(true));
     let mut seen = HashSet::new();
     for _ in 0..2 {
-        let converted = converter.convert(&many, 1, 0).unwrap();
+        let converted = converter.convert(&many, &Origin::Rows { first: 1 }, 0).unwrap();
         for uuid in text(converted.batch.column(1)) {
             assert_eq!(uuid::Uuid::parse_str(&uuid).unwrap().get_version_num(), 4);
             assert!(seen.insert(uuid));
@@ -69,7 +70,7 @@ fn a30_current_timestamp_is_one_instant_in_the_requests_zone() {
     let rules = Rules { timezone: Zone::parse("Asia/Shanghai").unwrap(), ..rules(true) };
     let mut converter = Converter::new(mapping, rules);
     for rows in [2, 3, 1] {
-        let converted = converter.convert(&file.slice(0, rows), 1, 0).unwrap();
+        let converted = converter.convert(&file.slice(0, rows), &Origin::Rows { first: 1 }, 0).unwrap();
         let expected = vec![rules.now_micros + 8 * 3_600_000_000; rows];
         assert_eq!(
             converted.batch.column(1).as_primitive::<TimestampMicrosecondType>().values().to_vec(),

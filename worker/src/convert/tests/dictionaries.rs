@@ -1,3 +1,4 @@
+use crate::rows::Origin;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -111,15 +112,18 @@ fn a_shared_dictionary_is_cast_once_and_another_one_anew() {
         (with(vec![], &other), vec![]),
         (with(vec![1], &values), vec![start + day]),
     ] {
-        let converted = converter.convert(&file, 1, 0).unwrap();
+        let converted = converter.convert(&file, &Origin::Rows { first: 1 }, 0).unwrap();
         assert_eq!(
             converted.batch.column(0).as_primitive::<TimestampMicrosecondType>().values().to_vec(),
             expected
         );
     }
     let empty = with(vec![], &(Arc::new(StringArray::from(Vec::<&str>::new())) as ArrayRef));
-    assert_eq!(converter.convert(&empty, 1, 0).unwrap().batch.num_rows(), 0);
+    assert_eq!(converter.convert(&empty, &Origin::Rows { first: 1 }, 0).unwrap().batch.num_rows(), 0);
     // All NULL, and no value at all.
     let none = batch(vec![("v", dictionary(vec![None, None], vec![]))]);
-    assert_eq!(converter.convert(&none, 1, 0).unwrap().batch.column(0).null_count(), 2);
+    assert_eq!(
+        converter.convert(&none, &Origin::Rows { first: 1 }, 0).unwrap().batch.column(0).null_count(),
+        2
+    );
 }

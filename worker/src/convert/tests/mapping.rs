@@ -1,3 +1,4 @@
+use crate::rows::Origin;
 use std::collections::HashMap;
 
 use arrow::array::{
@@ -189,11 +190,17 @@ fn a_batch_of_another_shape_is_an_error() {
     let mapping = map(&table, vec![int("id")], None, OnMissingColumn::Fail).unwrap();
     let mut converter = Converter::new(mapping, rules(true));
     let two = batch(vec![("id", array(Int32Array::from(vec![1]))), ("x", array(Int32Array::from(vec![1])))]);
-    assert_eq!(converter.convert(&two, 1, 0).unwrap_err().category(), "DecoderMismatch");
+    assert_eq!(
+        converter.convert(&two, &Origin::Rows { first: 1 }, 0).unwrap_err().category(),
+        "DecoderMismatch"
+    );
     let bytes = batch(vec![("id", array(BinaryArray::from(vec![b"x".as_slice()])))]);
-    assert_eq!(converter.convert(&bytes, 1, 0).unwrap_err().category(), "TypeMismatch");
+    assert_eq!(
+        converter.convert(&bytes, &Origin::Rows { first: 1 }, 0).unwrap_err().category(),
+        "TypeMismatch"
+    );
     let nothing = batch(vec![("id", array(NullArray::new(3)))]);
-    assert_eq!(converter.convert(&nothing, 1, 0).unwrap().batch.num_rows(), 3);
+    assert_eq!(converter.convert(&nothing, &Origin::Rows { first: 1 }, 0).unwrap().batch.num_rows(), 3);
     let none = StructArray::new_empty_fields(4, None);
     assert_eq!(none.len(), 4);
 }
@@ -204,6 +211,7 @@ fn a_file_that_feeds_no_column_still_has_its_rows() {
     let mapping = map(&table, vec![int("other")], None, OnMissingColumn::Fail).unwrap();
     assert!(mapping.projection().is_empty());
     let rows = batch(vec![("other", array(Int32Array::from(vec![0, 0, 0])))]).project(&[]).unwrap();
-    let converted = Converter::new(mapping, rules(true)).convert(&rows, 1, 0).unwrap();
+    let converted =
+        Converter::new(mapping, rules(true)).convert(&rows, &Origin::Rows { first: 1 }, 0).unwrap();
     assert_eq!(converted.batch.column(0).as_primitive::<Int32Type>().values().to_vec(), [5, 5, 5]);
 }

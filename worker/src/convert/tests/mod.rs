@@ -9,6 +9,7 @@ mod quality;
 mod texts;
 mod times;
 
+use crate::rows::Origin;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
@@ -58,7 +59,9 @@ fn convert(table: &Arc<TableSchema>, file: &RecordBatch, strict: bool) -> Conver
     let mapping =
         FileMapping::new("f.parquet", table, file.schema_ref(), None, OnMissingColumn::UseDefault).unwrap();
     let projected = file.project(mapping.projection()).unwrap();
-    let converted = Converter::new(mapping, rules(strict)).convert(&projected, 1, usize::MAX).unwrap();
+    let converted = Converter::new(mapping, rules(strict))
+        .convert(&projected, &Origin::Rows { first: 1 }, usize::MAX)
+        .unwrap();
     assert_eq!(converted.batch.num_rows() as u64 + converted.filtered, file.num_rows() as u64);
     assert_eq!(converted.rejected.len() as u64, converted.filtered);
     converted

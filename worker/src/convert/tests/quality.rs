@@ -1,3 +1,4 @@
+use crate::rows::Origin;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BinaryArray, Int64Array, StringArray};
@@ -58,11 +59,11 @@ fn a40_only_as_many_as_asked_for_are_described() {
     let file = batch(vec![("v", array(StringArray::from(vec!["x"; 100])))]);
     let mapping = FileMapping::new("f", &table, file.schema_ref(), None, OnMissingColumn::Fail).unwrap();
     let mut converter = Converter::new(mapping, rules(true));
-    let converted = converter.convert(&file, 1_001, 3).unwrap();
+    let converted = converter.convert(&file, &Origin::Rows { first: 1_001 }, 3).unwrap();
     assert_eq!((converted.filtered, converted.batch.num_rows()), (100, 0));
     let rows: Vec<u64> = converted.rejected.iter().map(|row| row.row).collect();
     assert_eq!(rows, [1_001, 1_002, 1_003]);
-    assert_eq!(converter.convert(&file, 1, 0).unwrap().rejected, []);
+    assert_eq!(converter.convert(&file, &Origin::Rows { first: 1 }, 0).unwrap().rejected, []);
 }
 
 #[test]

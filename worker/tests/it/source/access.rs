@@ -79,6 +79,37 @@ fn a_secret_that_is_rotated_under_a_load_is_read_again() {
 }
 
 #[test]
+fn a_read_waits_for_the_secret_when_the_store_refuses_a_key_that_it_took() {
+    let embedded = one_object();
+    let mut client = Client::new();
+    client.policy.rotation = Duration::from_secs(60);
+    let store = client.store(&embedded.server.endpoint());
+    let object = client.open(&store, "s3://data/k");
+    // The key goes first and the mounted Secret changes later, as a kubelet brings it.
+    embedded.server.revoke_credentials(KEY_ID);
+    let read = object.fetch(0..7);
+    let started = Instant::now();
+    while client.metrics.snapshot().count(source::Operation::Get, Outcome::Unauthorised) == 0 {
+        assert!(started.elapsed() < Duration::from_secs(30), "the revoked key was not refused");
+    }
+    embedded.server.set_credentials("AKIANEW", "another-key");
+    client.write_secret("aws", "AKIANEW", "another-key");
+    assert_eq!(read.wait().unwrap(), "content");
+    let counted = client.metrics.snapshot();
+    assert_eq!(counted.count(source::Operation::Get, Outcome::Unauthorised), 1);
+}
+
+#[test]
+fn a_key_that_never_worked_is_not_waited_for() {
+    let embedded = one_object();
+    let mut client = Client::new();
+    client.policy.rotation = Duration::from_secs(3600);
+    embedded.server.revoke_credentials(KEY_ID);
+    let store = client.store(&embedded.server.endpoint());
+    checked(client.list(&store, &["s3://data/*"]), "AccessDenied");
+}
+
+#[test]
 fn nobody_reads_a_public_bucket_only() {
     let embedded = Embedded::with(|builder| builder.anonymous_bucket("public"));
     embedded.server.put("public", "k", "content").unwrap();

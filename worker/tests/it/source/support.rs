@@ -27,6 +27,7 @@ pub const QUICK: RetryPolicy = RetryPolicy {
     total: Duration::from_secs(60),
     attempt: Duration::from_secs(20),
     stall: Duration::from_secs(10),
+    rotation: Duration::from_secs(1),
 };
 
 pub struct Client {

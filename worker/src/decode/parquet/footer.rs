@@ -1,7 +1,7 @@
 //! The footer of a Parquet file: found, checked and parsed.
 
-use super::error::{DecodeError, shielded};
 use super::thrift::{Kind, Walker};
+use crate::decode::error::{DecodeError, shielded};
 use crate::source::ReadObject;
 use bytes::Bytes;
 use parquet::file::metadata::{

@@ -1,11 +1,11 @@
 //! The pages of a column chunk, one at a time, each checked before memory is taken for it.
 
 use super::delta_guard::check_counts;
-use super::error::Place;
 use super::memory::Share;
 use super::page_header::{PageHeader, PageKind, read_page_header};
 use super::thrift::Damage;
 use super::windows::{ChunkBytes, Fault};
+use crate::decode::error::Place;
 use parquet::basic::Compression;
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};

@@ -1,9 +1,9 @@
 //! One column of one row group, decoded by itself.
 
-use super::error::{DecodeError, Place, shielded};
 use super::pages::Pages;
 use super::plan::{ColumnPlan, GroupPlan};
 use super::windows::Fault;
+use crate::decode::error::{DecodeError, Place, shielded};
 use arrow::array::ArrayRef;
 use arrow::datatypes::Fields;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowGroups, RowSelection, RowSelector};

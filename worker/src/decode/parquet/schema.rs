@@ -102,7 +102,7 @@ fn supported_column(root: &TypePtr) -> Result<(FieldRef, Arc<SchemaDescriptor>),
 
 /// The field as the decoder would give it by itself.
 fn natural_field(descriptor: &SchemaDescriptor) -> Result<FieldRef, String> {
-    let schema = super::error::shielded(|| parquet_to_arrow_schema(descriptor, None))?
+    let schema = crate::decode::error::shielded(|| parquet_to_arrow_schema(descriptor, None))?
         .map_err(|error| format!("its type is not supported: {error}"))?;
     match schema.fields().iter().as_slice() {
         [field] => Ok(Arc::clone(field)),

@@ -1,6 +1,6 @@
 //! Ranges of an object that were asked for, shared by the columns that lie in them.
 
-use super::error::DecodeError;
+use crate::decode::error::DecodeError;
 use crate::source::{PendingBytes, ReadObject, coalesce};
 use bytes::Bytes;
 use std::ops::Range;

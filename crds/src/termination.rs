@@ -1,0 +1,37 @@
+//! Cutting a report until it fits a pod's termination message.
+
+use serde::Serialize;
+
+use crate::report::TERMINATION_MESSAGE_LIMIT;
+
+/// The report as JSON in at most [`TERMINATION_MESSAGE_LIMIT`] bytes. One that is too long goes to `shorten`
+/// once, to say that it was cut, and then to `cut` with the bytes in excess until it fits or `cut` says that
+/// nothing is left to cut.
+pub(crate) fn fit<T: Serialize + Clone>(
+    report: &T,
+    shorten: impl FnOnce(&mut T),
+    mut cut: impl FnMut(&mut T, usize) -> bool,
+) -> Result<String, serde_json::Error> {
+    let text = serde_json::to_string(report)?;
+    if text.len() <= TERMINATION_MESSAGE_LIMIT {
+        return Ok(text);
+    }
+    let mut report = report.clone();
+    shorten(&mut report);
+    loop {
+        let text = serde_json::to_string(&report)?;
+        let excess = text.len().saturating_sub(TERMINATION_MESSAGE_LIMIT);
+        if excess == 0 || !cut(&mut report, excess) {
+            return Ok(text);
+        }
+    }
+}
+
+/// Takes bytes off the end of a text; false: nothing is left. Escapes make text longer in JSON, never
+/// shorter: the cut may have to be repeated.
+pub(crate) fn cut_text(text: &mut String, excess: usize) -> bool {
+    let keep = text.floor_char_boundary(text.len().saturating_sub(excess));
+    let shorter = keep < text.len();
+    text.truncate(keep);
+    shorter
+}
