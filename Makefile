@@ -8,8 +8,9 @@ VENV := .venv
 ORACLES := worker/tests/oracles/requirements.txt
 ROWS ?= 10000000
 SCALE_BYTES ?= 10000000000
+FUZZ_SECONDS ?= 600
 
-.PHONY: help build test e2e e2e-storage demo bench venv lint doc deny generate prerequisites clean
+.PHONY: help build test fuzz e2e e2e-storage demo bench venv lint doc deny generate prerequisites clean
 
 help: ## What there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +23,10 @@ build: prerequisites ## Build everything (development profile)
 
 test: prerequisites venv ## All tests; no root and no cluster needed. KILLS=n: how often the crash test kills
 	cargo test --locked --workspace
+
+fuzz: prerequisites ## Property tests of the decoders for FUZZ_SECONDS (600); what fails is kept in proptest-regressions/
+	cargo test --locked --workspace --no-run
+	scripts/fuzz $(FUZZ_SECONDS)
 
 e2e: prerequisites venv ## Tests on a Kubernetes of its own (root, Linux), or on that of KUBECONFIG; E2E=full: the long ones too
 	# All targets, as 'make build': without those of the tests Cargo picks other features and compiles again.
@@ -39,6 +44,7 @@ demo: prerequisites ## Ten million rows from an S3 server into a table; again: n
 bench: prerequisites ## The load against decode-only and a plain copy; the log and 2,920 tablets against their bounds
 	cargo build --locked --release --bins --example scale -p longshore-bench -p longshore-worker -p longshore-storage
 	$(TARGET_DIR)/release/longshore-bench --rows $(ROWS)
+	$(TARGET_DIR)/release/longshore-bench text
 	$(TARGET_DIR)/release/examples/scale --bytes $(SCALE_BYTES)
 
 venv: $(VENV)/ready ## Other engines that read our tables, and a second S3 server, for the tests

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use longshore_bench::baseline;
 use longshore_bench::child::{self, Cost};
 use longshore_bench::load::{LightServer, LoadRun, Measured};
+use longshore_bench::text;
 use longshore_bench::user_behavior::{self, Expected, Options, Order};
 
 #[global_allocator]
@@ -55,13 +56,23 @@ enum Internal {
     /// Decodes local files and drops the rows: the baseline's process.
     #[command(hide = true)]
     Decode { threads: usize, files: Vec<PathBuf> },
+    /// Decodes CSV and NDJSON from memory to the table's types on one core, beside a memory copy.
+    Text {
+        /// Rows of each text.
+        #[arg(long, default_value_t = 4_000_000)]
+        rows: u32,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    if let Some(Internal::Decode { threads, files }) = &arguments.command {
-        baseline::decode(files, *threads)?;
-        return Ok(());
+    match &arguments.command {
+        Some(Internal::Decode { threads, files }) => {
+            baseline::decode(files, *threads)?;
+            return Ok(());
+        }
+        Some(Internal::Text { rows }) => return text::measure(*rows),
+        None => {}
     }
     let base = DataSet::prepare(&arguments, 1)?;
     let work = match &arguments.work {

@@ -5,20 +5,24 @@ pub mod conditions;
 mod crd;
 pub mod exit;
 pub mod format;
+mod json_path;
 mod load_status;
 mod loadjob;
 mod partition;
 pub mod reasons;
 mod report;
 mod request;
+mod separator;
 pub mod source;
 mod table;
 mod table_request;
 mod table_storage;
 mod termination;
+mod text_options;
 mod worker_spec;
 
 pub use crd::{API_VERSION, GROUP, definition, definition_file, definitions, schema};
+pub use json_path::{JsonPath, JsonPathError, JsonStep};
 pub use loadjob::{
     Closing, ClosingOutcome, DryRun, LoadError, LoadExecution, LoadJob, LoadJobSpec, LoadJobStatus,
     LoadState, RejectedRecords,
@@ -34,6 +38,7 @@ pub use request::{
     Execution, LOAD_REQUEST_VERSION, LoadMode, LoadRequest, OnFileError, OnMissingColumn, RequestError,
     SchemaDrift,
 };
+pub use separator::{MAX_SEPARATOR_BYTES, SeparatorError, parse_separator};
 pub use table::{
     ColumnOrigin, ColumnSpec, ColumnStatus, DistributionSpec, HashDistribution, InferFrom, InferredColumn,
     KeySpec, KeyType, LastLoad, RandomDistribution, Table, TableJob, TableProblem, TableSpec, TableStatus,
@@ -43,6 +48,7 @@ pub use table_request::{
     TableRequest, TableTask,
 };
 pub use table_storage::{AccessMode, CompressionSpec, MaintenanceSpec, ReclaimPolicy, StorageSpec};
+pub use text_options::{CsvBytes, FormatError, JsonPaths};
 pub use worker_spec::{
     RequirementOperator, TaintEffect, TolerationOperator, WhenUnsatisfiable, WorkerNodeAffinity,
     WorkerNodeSelector, WorkerNodeTerm, WorkerPreferredTerm, WorkerQuantity, WorkerRequirement,

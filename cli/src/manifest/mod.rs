@@ -65,7 +65,13 @@ pub fn parse(document: &Value) -> Result<Object, Vec<Problem>> {
     }
     match kind {
         "Table" => typed(document).map(|table| Object::Table(Box::new(table))),
-        "LoadJob" => typed(document).map(|job| Object::LoadJob(Box::new(job))),
+        "LoadJob" => {
+            let job: LoadJob = typed(document)?;
+            match job.spec.format_problem() {
+                Some(message) => problem("spec", message),
+                None => Ok(Object::LoadJob(Box::new(job))),
+            }
+        }
         _ => {
             let hint = suggestion(kind, &["Table", "LoadJob"]);
             problem("kind", format!("`{kind}` is not known, expected one of Table, LoadJob{hint}"))

@@ -12,6 +12,9 @@ use crate::table::table_ref;
 
 /// What an edit of the LoadJob must mend before a pod can be made.
 pub fn job(job: &LoadJob, table: &TableRef, config: &Config) -> Option<Hold> {
+    if let Some(message) = job.spec.format_problem() {
+        return Some(Hold::new(reasons::INVALID_SPEC, message));
+    }
     // A pod that cannot be built is refused before anything is written down.
     let error = build::load_job(job, table, 1, config).err()?;
     Some(Hold::new(error.category(), error.to_string()))

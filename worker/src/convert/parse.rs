@@ -7,6 +7,9 @@ use super::decimal::power_of_ten;
 /// Exponents beyond this make every decimal either zero or too large.
 const EXPONENT_BOUND: i64 = 100_000;
 
+/// So many digits of any value fit in 64 bits, those of garbage included.
+const SAFE_DIGITS: usize = 18;
+
 /// `true`, `false` in any case, `1`, `0`.
 pub(super) fn parse_boolean(text: &[u8]) -> Result<bool, Fault> {
     match text.trim_ascii() {
@@ -23,6 +26,16 @@ pub(super) fn parse_integer(text: &[u8]) -> Result<i64, Fault> {
     let (negative, digits) = sign(text.trim_ascii());
     if digits.is_empty() {
         return Err(Fault::Parse);
+    }
+    if digits.len() <= SAFE_DIGITS {
+        // No digit can overflow: one check at the end, for all of them.
+        let (mut value, mut all_digits) = (0i64, true);
+        for &byte in digits {
+            let digit = byte.wrapping_sub(b'0');
+            all_digits &= digit <= 9;
+            value = value * 10 + i64::from(digit & 0x0f);
+        }
+        return if all_digits { Ok(if negative { -value } else { value }) } else { Err(Fault::Parse) };
     }
     let mut value: i64 = 0;
     let mut fits = true;

@@ -3,14 +3,20 @@
 //! [`open`] chooses the format and gives a [`DataFile`]: its columns are known. [`DataFile::parts`] cuts it into
 //! [`Part`]s, in order: row groups, stripes, blocks of whole records. Any thread decodes a part, batch by batch.
 
+pub mod csv;
 mod error;
 mod file;
+#[cfg(test)]
+pub(crate) mod fuzz;
+pub mod json;
+mod magic;
 mod open;
 pub mod parquet;
+pub mod text;
 
 pub use error::DecodeError;
 pub use file::{BatchReader, DataFile, Decoded, Part, Parts, Read};
-pub use open::{FileContext, open};
+pub use open::{FileContext, format_of_name, open};
 pub use parquet::{
     EXTENSION_BSON, EXTENSION_INTERVAL, EXTENSION_JSON, EXTENSION_KEY, EXTENSION_UUID, ParquetFile,
     ReadOptions, RowGroupReader, UNSUPPORTED_KEY,

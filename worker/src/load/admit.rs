@@ -36,6 +36,10 @@ pub fn admit(request: &LoadRequest, table: &Arc<TableSchema>) -> Result<Admitted
     for (source_index, source) in request.sources.iter().enumerate() {
         check_columns(table, source_index, source.columns.as_deref())
             .map_err(|error| LoadFailure::Columns { source_index, error })?;
+        if let Some(format) = &source.format {
+            let checked = format.check(source.columns.as_deref());
+            checked.map_err(|error| LoadFailure::Format { source_index, error: Box::new(error) })?;
+        }
         for path in &source.paths {
             if PathPattern::parse(path)?.is_local() {
                 let reason = "a load reads from S3; write s3://bucket/key".to_owned();

@@ -52,7 +52,12 @@ pub fn new_columns(
     let files: Vec<&PlannedFile> = listed.iter().filter(drifting).collect();
     let found = read_all(&files, cancel, |file| {
         let index = file.source as usize;
-        let context = FileContext { source: &request.sources[index], table };
+        let context = FileContext {
+            source: &request.sources[index],
+            table,
+            strict: request.strict_mode,
+            now_micros: 0,
+        };
         let data = decode::open(stores[index].object(file), context)?;
         Ok(drift_of(data.name(), table, data.schema())?)
     })?;

@@ -1,6 +1,6 @@
 //! Why a load did not load: one enum over the errors of all steps, with what follows from each.
 
-use longshore_crds::{RequestError, exit};
+use longshore_crds::{FormatError, RequestError, exit};
 use longshore_storage::load::{FileReport, RejectedError};
 use longshore_storage::table::{ClaimError, CommitError, TableError};
 use longshore_storage::tablet::TabletError;
@@ -41,6 +41,14 @@ pub enum LoadFailure {
         source_index: usize,
         /// What does not fit.
         error: MappingError,
+    },
+    /// The request's format has options that cannot be used.
+    #[error("sources[{source_index}].format: {error}")]
+    Format {
+        /// Index of the source.
+        source_index: usize,
+        /// What cannot be used.
+        error: Box<FormatError>,
     },
     /// A file's columns do not fit the table.
     #[error(transparent)]
@@ -149,9 +157,11 @@ impl LoadFailure {
     /// CamelCase, stable: reason of conditions and events, label of metrics.
     pub fn category(&self) -> &'static str {
         match self {
-            Self::Request(_) | Self::Ratio(_) | Self::Zone(_) | Self::InvalidDeadline { .. } => {
-                "InvalidRequest"
-            }
+            Self::Request(_)
+            | Self::Ratio(_)
+            | Self::Zone(_)
+            | Self::Format { .. }
+            | Self::InvalidDeadline { .. } => "InvalidRequest",
             Self::Columns { error, .. } | Self::Mapping(error) | Self::Default(error) => error.category(),
             Self::Drift { .. } => "CannotAddColumn",
             Self::Source(error) => error.category(),
@@ -209,6 +219,7 @@ impl LoadFailure {
             | Self::Zone(_)
             | Self::Default(_)
             | Self::InvalidDeadline { .. }
+            | Self::Format { .. }
             | Self::Columns { .. } => exit::REQUEST,
             Self::Quality { .. } | Self::EmptyLoad { .. } => exit::QUALITY,
             Self::Source(error) => source_exit(error),

@@ -77,7 +77,13 @@ impl<'a> TaskFiles<'a> {
         let index = planned.source as usize;
         let source = &self.job.request.sources[index];
         let object = self.job.stores[index].object(planned);
-        let data = decode::open(object, FileContext { source, table: &self.job.schema })?;
+        let context = FileContext {
+            source,
+            table: &self.job.schema,
+            strict: self.job.rules.strict,
+            now_micros: self.job.rules.now_micros,
+        };
+        let data = decode::open(object, context)?;
         let columns = source.columns.as_deref();
         let wanted = wanted_columns(&self.job.schema, self.job.declared_columns, data.schema());
         if self.job.request.schema_drift == SchemaDrift::Fail && columns.is_none() {

@@ -3,6 +3,7 @@
 
 mod foreign;
 mod operations;
+mod text;
 
 use std::path::PathBuf;
 use std::process::Command;

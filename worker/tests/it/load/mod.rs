@@ -2,9 +2,12 @@
 
 mod atomicity;
 mod close;
+mod codecs;
 mod columns;
+mod csv;
 mod drift;
 mod identity;
+mod json;
 mod overwrite;
 mod partitions;
 mod paths;

@@ -33,7 +33,8 @@ fn load_values(world: &World, values: &[Option<&str>], strict: bool, ratio: &str
     world.load(request)
 }
 
-fn rejected(world: &World, report: &LoadReport) -> Vec<RejectedRecord> {
+/// What was kept of the rows that did not fit, by file and in the order of keeping.
+pub fn rejected(world: &World, report: &LoadReport) -> Vec<RejectedRecord> {
     let Some(folder) = &report.rejected_record_path else { return Vec::new() };
     let mut files: Vec<_> = std::fs::read_dir(world.root().join(folder))
         .unwrap()
