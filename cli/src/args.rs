@@ -25,6 +25,11 @@ Examples:
   longshore files 's3://bucket/folder/*.parquet' --schema
   longshore files data.parquet --rows 5
 
+  # query tables, files and what became of the loads
+  longshore sql 'SELECT * FROM user_behavior LIMIT 3'
+  longshore sql 'SELECT LABEL, STATE, SINK_ROWS FROM information_schema.loads'
+  longshore sql \"SELECT COUNT(*) FROM files('data/*.parquet')\" --format csv
+
   # look after a table
   longshore table history user_behavior
   longshore table verify user_behavior --full
@@ -63,6 +68,8 @@ pub enum Command {
     Describe(DescribeArgs),
     /// Preview Parquet files on S3 or on this machine, or show their columns as a Table would declare them
     Files(FilesArgs),
+    /// Query tables, files and the history with SQL; without a statement: a prompt
+    Sql(SqlArgs),
     /// Look after one table: its history, whether it is sound, space that can be freed
     Table(TableArgs),
     /// Print the completion script of a shell
@@ -130,6 +137,35 @@ pub struct FilesArgs {
     /// Take the keys from <data-dir>/secrets/NAME/
     #[arg(long, value_name = "NAME")]
     pub secret: Option<String>,
+}
+
+/// Arguments of `sql`.
+#[derive(Debug, Args)]
+pub struct SqlArgs {
+    /// The query, for instance "SELECT * FROM user_behavior LIMIT 3"; absent: a prompt
+    pub statement: Option<String>,
+    /// Form of the answer; default: a table, with --output by the suffix of the file
+    #[arg(long, value_name = "FORM")]
+    pub format: Option<SqlForm>,
+    /// Write the answer into this file, which must not be there yet
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Zone of now(), from_unixtime() and their kin: an IANA name or an offset
+    #[arg(long, default_value = "UTC", value_name = "ZONE")]
+    pub timezone: String,
+}
+
+/// Forms of the answer to a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SqlForm {
+    /// Columns with a frame
+    Table,
+    /// CSV with a header
+    Csv,
+    /// One JSON object a line
+    Json,
+    /// A Parquet file
+    Parquet,
 }
 
 /// Kinds by the names that `kubectl` takes.

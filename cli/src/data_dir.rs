@@ -54,7 +54,17 @@ impl DataDir {
 
     /// Folder of a table.
     pub fn table(&self, name: &str) -> PathBuf {
-        self.root.join("tables").join(name)
+        self.tables().join(name)
+    }
+
+    /// Folder of the tables.
+    pub fn tables(&self) -> PathBuf {
+        self.root.join("tables")
+    }
+
+    /// Where the prompt of `sql` keeps what was typed, if there is a data directory.
+    pub fn sql_history(&self) -> Option<PathBuf> {
+        self.root.is_dir().then(|| self.root.join("sql-history"))
     }
 
     /// Folder of secrets, if there is one; without it a `secretRef` is answered from the environment.

@@ -15,6 +15,7 @@ mod manifest;
 mod objects;
 mod print;
 mod progress;
+mod sql;
 mod table;
 mod tables;
 
@@ -65,6 +66,15 @@ fn run(cli: &Cli) -> anyhow::Result<Ended> {
         }
         Command::Get(args) => answer(&get::run(args, &data_dir)?),
         Command::Describe(args) => answer(&describe::run(args, &data_dir)?),
+        Command::Sql(args) => {
+            let runtime = Runtime::new()?;
+            let cancel = match args.statement {
+                Some(_) => cancelled_by_signals(&runtime)?,
+                // At the prompt Ctrl-C ends a query and not the session.
+                None => CancellationToken::new(),
+            };
+            sql::run(args, &data_dir, &runtime, &cancel)
+        }
         Command::Table(args) => table::run(args, &data_dir),
         Command::Completion { shell } => {
             let mut script = Vec::new();

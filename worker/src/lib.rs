@@ -10,5 +10,6 @@ pub mod metrics;
 pub mod pipeline;
 pub mod progress;
 pub mod rows;
+pub mod select;
 pub mod source;
 pub mod table;

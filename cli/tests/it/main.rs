@@ -7,4 +7,5 @@ mod help;
 mod load;
 mod manifests;
 mod program;
+mod sql;
 mod table;

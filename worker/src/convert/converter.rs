@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, DictionaryArray, Int32Array, RecordBatch, RecordBatchOptions, UInt32Array,
+    new_null_array,
+};
 use arrow::compute::{FilterBuilder, take};
 use arrow::datatypes::{DataType as ArrowType, Field, Schema, SchemaRef};
 use longshore_storage::schema::{DefaultValue, PartitionIndices, Partitioner};
 
 use super::Zone;
 use super::cast::{CastError, Context, cast};
-use super::column::Column;
+use super::column::{Column, Misfit};
 use super::default::{current_timestamp, literal, uuids};
+use super::derived::{Derived, DerivedError, Rows};
 use super::dictionary::DictionaryMemory;
 use super::error::ConvertError;
 use super::mapping::{Feed, FileMapping};
@@ -35,8 +39,11 @@ pub struct Converted {
     /// The rows that fit, the table's columns in order, types of the table's Arrow schema; but a text column
     /// may come as `Dictionary(Int32, Utf8)`, then without NULL among its values.
     pub batch: RecordBatch,
-    /// Number of rows that do not fit; with those of `batch` they add up to the rows that went in.
+    /// Number of rows that do not fit; with those of `batch` and the unselected ones they add up to the rows
+    /// that went in.
     pub filtered: u64,
+    /// Number of rows that the condition leaves out.
+    pub unselected: u64,
     /// The first of them, at most as many as were asked for, in order of rows.
     pub rejected: Vec<RejectedRow>,
 }
@@ -49,6 +56,8 @@ pub struct Converter {
     dictionaries: Vec<DictionaryMemory>,
     /// For columns that are the same in every row: as many rows as the longest batch so far.
     constants: Vec<Option<ArrayRef>>,
+    /// Zeros, as many as the longest batch so far had rows.
+    keys: Int32Array,
     schema: SchemaRef,
     /// Of a table whose partitions are declared.
     partitioner: Option<Partitioner>,
@@ -67,6 +76,7 @@ impl Converter {
             partitions: PartitionIndices::default(),
             dictionaries: std::iter::repeat_with(DictionaryMemory::default).take(columns).collect(),
             constants: vec![None; columns],
+            keys: Int32Array::from(Vec::<i32>::new()),
             mapping,
             rules,
         }
@@ -87,14 +97,17 @@ impl Converter {
             return Err(ConvertError::Projection { file, found: batch.num_columns(), expected });
         }
         let table = Arc::clone(&self.mapping.table);
+        let batch = &self.with_constants(batch)?;
         let mut rejects = Rejects::new(batch.num_rows(), self.rules.strict);
-        let mut arrays = Vec::with_capacity(table.columns().len());
-        for (index, declared) in table.columns().iter().enumerate() {
-            let column = self.column(index, batch)?;
-            rejects.add(index, &column, declared.nullable);
-            arrays.push(column.array);
+        let columns = self.columns(batch, origin)?;
+        for ((index, declared), column) in table.columns().iter().enumerate().zip(&columns) {
+            let computed = matches!(self.mapping.feeds[index], Feed::Computed(_));
+            rejects.add(index, column, declared.nullable, computed);
         }
+        let mut arrays: Vec<ArrayRef> = columns.iter().map(|column| Arc::clone(&column.array)).collect();
         self.check_partitions(&arrays, &mut rejects)?;
+        let unselected = self.select(batch, origin, &columns, &mut rejects)?;
+        drop(columns);
         let (kept, reasons) = rejects.finish();
         let mut rows = batch.num_rows();
         if let Some(kept) = kept {
@@ -102,10 +115,128 @@ impl Converter {
             for (index, array) in arrays.iter_mut().enumerate() {
                 *array = filter.filter(array).map_err(|error| self.arrow_error(index, error))?;
             }
-            rows -= reasons.len();
+            rows = filter.count();
         }
         let rejected = self.describe(batch, &reasons[..keep.min(reasons.len())], origin)?;
-        Ok(Converted { batch: self.assemble(arrays, rows)?, filtered: reasons.len() as u64, rejected })
+        let filtered = reasons.len() as u64;
+        Ok(Converted { batch: self.assemble(arrays, rows)?, filtered, unselected, rejected })
+    }
+
+    /// The batch with the columns that are the same in each row of the file: a dictionary of one value each.
+    fn with_constants(&mut self, batch: &RecordBatch) -> Result<RecordBatch, ConvertError> {
+        if self.mapping.constants.is_empty() {
+            return Ok(batch.clone());
+        }
+        let rows = batch.num_rows();
+        if self.keys.len() < rows {
+            self.keys = Int32Array::from(vec![0; rows]);
+        }
+        let mut fields: Vec<Arc<Field>> = batch.schema_ref().fields().iter().cloned().collect();
+        let mut columns = batch.columns().to_vec();
+        for (field, value) in &self.mapping.constants {
+            let array: ArrayRef = if value.is_null(0) {
+                new_null_array(field.data_type(), rows)
+            } else {
+                let keys = self.keys.slice(0, rows);
+                let array = DictionaryArray::try_new(keys, Arc::clone(value));
+                Arc::new(array.map_err(|error| self.arrow_error(0, error))?)
+            };
+            fields.push(Arc::new(field.as_ref().clone().with_data_type(array.data_type().clone())));
+            columns.push(array);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
+            .map_err(|error| self.arrow_error(0, error))
+    }
+
+    /// The columns of the table: first those that need no other, then those that are computed from them.
+    fn columns(&mut self, batch: &RecordBatch, origin: &Origin) -> Result<Vec<Column>, ConvertError> {
+        let mapping = Arc::clone(&self.mapping);
+        let mut arrays: Vec<Option<ArrayRef>> = vec![None; mapping.feeds.len()];
+        let mut columns: Vec<Option<Column>> = vec![None; mapping.feeds.len()];
+        for (index, feed) in mapping.feeds.iter().enumerate() {
+            if !matches!(feed, Feed::Computed(_)) {
+                let column = self.column(index, batch)?;
+                arrays[index] = Some(Arc::clone(&column.array));
+                columns[index] = Some(column);
+            }
+        }
+        for (index, feed) in mapping.feeds.iter().enumerate() {
+            if let Feed::Computed(derived) = feed {
+                columns[index] = Some(self.computed(index, derived, &self.rows(batch, origin, &arrays))?);
+            }
+        }
+        Ok(columns.into_iter().flatten().collect())
+    }
+
+    fn rows<'a>(
+        &'a self,
+        batch: &'a RecordBatch,
+        origin: &'a Origin,
+        table: &'a [Option<ArrayRef>],
+    ) -> Rows<'a> {
+        let context = Context { zone: self.rules.timezone, on_missing: self.mapping.on_missing };
+        Rows { batch, places: &self.mapping.places, table, origin, context }
+    }
+
+    /// A computed column; what is the same in every row is cast once a batch, not once a row.
+    fn computed(&self, index: usize, derived: &Derived, rows: &Rows<'_>) -> Result<Column, ConvertError> {
+        let declared = &self.mapping.table.columns()[index];
+        let values = match derived.constant() {
+            Some(value) => Arc::clone(value),
+            None => derived.values(rows).map_err(|error| self.derived_error(index, error))?,
+        };
+        let field = Field::new(&declared.name, values.data_type().clone(), true);
+        let column = cast(&values, &field, &declared.data_type, &rows.context)
+            .map_err(|error| self.derived_error(index, error.into()))?;
+        if derived.constant().is_none() {
+            return Ok(column);
+        }
+        let repeated = take(&column.array, &UInt32Array::from(vec![0; rows.batch.num_rows()]), None);
+        let array = repeated.map_err(|error| self.arrow_error(index, error))?;
+        let fault = column.misfits.first().map(|misfit| misfit.fault);
+        let misfits =
+            fault.into_iter().flat_map(|fault| (0..array.len()).map(move |row| Misfit { row, fault }));
+        Ok(Column { misfits: misfits.collect(), array })
+    }
+
+    /// Leaves out the rows for which the condition is not true; gives their number.
+    fn select(
+        &self,
+        batch: &RecordBatch,
+        origin: &Origin,
+        columns: &[Column],
+        rejects: &mut Rejects,
+    ) -> Result<u64, ConvertError> {
+        let Some(condition) = &self.mapping.condition else { return Ok(0) };
+        let arrays: Vec<Option<ArrayRef>> =
+            columns.iter().map(|column| Some(Arc::clone(&column.array))).collect();
+        let selected = condition
+            .selected(&self.rows(batch, origin, &arrays))
+            .map_err(|error| self.derived_error(0, error))?;
+        let undecided = condition
+            .table_columns()
+            .filter(|index| !matches!(self.mapping.feeds[*index], Feed::Computed(_)))
+            .flat_map(|index| &columns[index].misfits)
+            .filter(|misfit| self.rules.strict || misfit.fault.filters_always())
+            .map(|misfit| misfit.row)
+            .collect();
+        Ok(rejects.select(&selected, &undecided))
+    }
+
+    fn derived_error(&self, index: usize, error: DerivedError) -> ConvertError {
+        match error {
+            DerivedError::Expression(error) => {
+                ConvertError::Expression { file: self.mapping.file.clone(), error: Box::new(error) }
+            }
+            DerivedError::Cast(CastError::Arrow(error)) => self.arrow_error(index, error),
+            DerivedError::Cast(refused) => {
+                let column = &self.mapping.table.columns()[index];
+                refused
+                    .at(&self.mapping.file, &column.name, || (String::new(), column.data_type.to_string()))
+                    .into()
+            }
+        }
     }
 
     /// Where partitions are declared, a row must belong to one.
@@ -121,6 +252,8 @@ impl Converter {
     fn column(&mut self, index: usize, batch: &RecordBatch) -> Result<Column, ConvertError> {
         let (place, field) = match &self.mapping.feeds[index] {
             Feed::File(place, field) => (*place, field),
+            // Those are made after all others.
+            Feed::Computed(_) => return Ok(Column::fits(new_null_array(&ArrowType::Null, 0))),
             Feed::Default(default) => {
                 let default = default.clone();
                 return self.default(index, &default, batch.num_rows()).map(Column::fits);
@@ -196,7 +329,7 @@ impl Converter {
             let column = &self.mapping.table.columns()[reason.column];
             let place = match &self.mapping.feeds[reason.column] {
                 Feed::File(place, _) => Some(*place),
-                Feed::Default(_) | Feed::Null => None,
+                Feed::Computed(_) | Feed::Default(_) | Feed::Null => None,
             };
             let target = (column.name.as_str(), &column.data_type);
             describe(batch, reason, place, target, origin, self.rules.timezone)

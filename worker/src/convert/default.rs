@@ -10,6 +10,7 @@ use longshore_storage::types::DataType;
 
 use super::Zone;
 use super::cast::{Context, cast};
+use super::column::Fault;
 use super::error::MappingError;
 
 /// Characters of a UUID.
@@ -46,9 +47,9 @@ pub(super) fn literal(column: &Column, text: &str, zone: Zone) -> Result<ArrayRe
 
 /// `CURRENT_TIMESTAMP` as one row.
 pub(super) fn current_timestamp(column: &Column, instant: i64, zone: Zone) -> Result<ArrayRef, MappingError> {
-    match super::datetime::shift(instant, zone) {
+    match longshore_expression::datetime::shift(instant, zone) {
         Ok(local) => Ok(Arc::new(TimestampMicrosecondArray::from(vec![local]))),
-        Err(fault) => Err(invalid(column, fault.message())),
+        Err(error) => Err(invalid(column, Fault::from(error).message())),
     }
 }
 

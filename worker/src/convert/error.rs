@@ -1,6 +1,7 @@
 //! What can be wrong with a mapping before any row is read, and with a conversion apart from its rows.
 
 use arrow::error::ArrowError;
+use longshore_expression::ExpressionError;
 
 /// A source's columns cannot feed the table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -190,6 +191,14 @@ pub enum ConvertError {
         /// What Arrow said.
         error: ArrowError,
     },
+    /// An expression has no values for a batch.
+    #[error("file {file}: {error}")]
+    Expression {
+        /// The file.
+        file: String,
+        /// The expression and what is wrong.
+        error: Box<ExpressionError>,
+    },
     /// The system has no randomness for `uuid()`.
     #[error("cannot make uuid() for column {column}: {error}")]
     Random {
@@ -207,6 +216,7 @@ impl ConvertError {
             Self::Projection { .. } => "DecoderMismatch",
             Self::Mapping(error) => error.category(),
             Self::Arrow { .. } => "BatchTooLarge",
+            Self::Expression { error, .. } => error.category(),
             Self::Random { .. } => "NoRandomness",
         }
     }

@@ -20,9 +20,9 @@ mod boolean;
 mod cast;
 mod column;
 mod converter;
-mod datetime;
 mod decimal;
 mod default;
+mod derived;
 mod dictionary;
 mod error;
 mod float;
@@ -38,14 +38,14 @@ mod quality;
 mod text;
 mod time;
 mod type_name;
-mod zone;
 
 pub use converter::{Converted, Converter, Rules};
 pub use default::check_default;
+pub use derived::{Derived, Expressions, Input, as_type};
 pub use error::{ConvertError, MappingError};
 pub use infer::{column_type, common_type};
-pub use mapping::{FileMapping, check_columns};
-pub use zone::{Zone, ZoneError};
+pub use longshore_expression::zone::{Zone, ZoneError};
+pub use mapping::{FileColumns, FileMapping, check_columns};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Which rows do not fit, and what a person is told about them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, RecordBatch};
@@ -56,11 +57,12 @@ impl Rejects {
         Self { rows, strict, kept: None, reasons: Vec::new() }
     }
 
-    /// Takes in a column of the table; columns come in their order.
-    pub(super) fn add(&mut self, index: usize, column: &Column, nullable: bool) {
+    /// Takes in a column of the table; columns come in their order. Strict mode says nothing of one that is
+    /// `computed`.
+    pub(super) fn add(&mut self, index: usize, column: &Column, nullable: bool, computed: bool) {
+        let strict = self.strict && !computed;
         for misfit in &column.misfits {
-            if self.strict || misfit.fault.filters_always() || (!nullable && column.array.is_null(misfit.row))
-            {
+            if strict || misfit.fault.filters_always() || (!nullable && column.array.is_null(misfit.row)) {
                 self.reject(Reason { row: misfit.row, column: index, fault: misfit.fault });
             }
         }
@@ -83,13 +85,33 @@ impl Rejects {
         }
     }
 
-    fn reject(&mut self, reason: Reason) {
-        let rows = self.rows;
-        let kept = self.kept.get_or_insert_with(|| {
+    /// Takes in the rows that are selected; gives the number of those that are not. A row of `undecided` (a
+    /// value that the condition asks for does not fit) stays filtered; any other is unselected whatever else
+    /// is wrong with it.
+    pub(super) fn select(&mut self, selected: &BooleanArray, undecided: &HashSet<usize>) -> u64 {
+        if selected.true_count() == self.rows {
+            return 0;
+        }
+        let kept = Self::kept(&mut self.kept, self.rows);
+        let mut unselected = 0;
+        for row in (0..self.rows).filter(|&row| !selected.value(row) && !undecided.contains(&row)) {
+            kept.set_bit(row, false);
+            unselected += 1;
+        }
+        self.reasons.retain(|reason| selected.value(reason.row) || undecided.contains(&reason.row));
+        unselected
+    }
+
+    fn kept(kept: &mut Option<BooleanBufferBuilder>, rows: usize) -> &mut BooleanBufferBuilder {
+        kept.get_or_insert_with(|| {
             let mut kept = BooleanBufferBuilder::new(rows);
             kept.append_n(rows, true);
             kept
-        });
+        })
+    }
+
+    fn reject(&mut self, reason: Reason) {
+        let kept = Self::kept(&mut self.kept, self.rows);
         if kept.get_bit(reason.row) {
             kept.set_bit(reason.row, false);
             self.reasons.push(reason);
@@ -117,7 +139,9 @@ pub(super) fn describe(
     let one_row = batch.slice(reason.row, 1);
     let raw_value = match place {
         Some(place) => raw_value(one_row.column(place), one_row.schema_ref().field(place), zone)?,
-        None => "NULL".to_owned(),
+        // A default, or a value that was computed, of which the file knows nothing.
+        None if reason.fault == Fault::Null => "NULL".to_owned(),
+        None => String::new(),
     };
     let message = match reason.fault {
         Fault::Null | Fault::NoPartition => reason.fault.message().to_owned(),

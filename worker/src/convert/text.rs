@@ -15,11 +15,11 @@ use arrow::datatypes::{
     TimeUnit, TimestampMicrosecondType,
 };
 use arrow::error::ArrowError;
+use longshore_expression::datetime::{MICROS_PER_DAY, write_date, write_datetime, write_time};
 
 use super::Zone;
 use super::binary::as_binary;
 use super::column::{Column, Fault, Misfit};
-use super::datetime::{MICROS_PER_DAY, write_date, write_datetime, write_time};
 use super::decimal::{as_decimal128, write_decimal};
 use super::pattern::integers;
 use super::time::{to_date, to_datetime};

@@ -7,19 +7,30 @@ use arrow::datatypes::{
     DataType as ArrowType, Date32Type, Date64Type, TimeUnit, TimestampMicrosecondType,
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
+use longshore_expression::datetime::{
+    DAYS, DateTimeParser, MICROS, MICROS_PER_DAY, TimeError, days_of, parse_date, shift,
+};
 
 use super::Zone;
 use super::column::{Column, Fault, collect};
-use super::datetime::{DAYS, DateTimeParser, MICROS, MICROS_PER_DAY, days_of, parse_date, shift};
 use super::pattern::texts;
 
 /// Milliseconds of a day.
 const MILLIS_PER_DAY: i64 = 86_400_000;
 
+impl From<TimeError> for Fault {
+    fn from(error: TimeError) -> Self {
+        match error {
+            TimeError::Parse => Self::Parse,
+            TimeError::OutOfRange => Self::OutOfRange,
+        }
+    }
+}
+
 /// Casts to DATE; `None`: no value of this type can become one. An instant has its date in `zone`.
 pub(super) fn to_date(array: &ArrayRef, zone: Zone) -> Option<Column> {
     let parsed = texts!(array, a => {
-        Some(collect::<Date32Type>(a.len(), a.nulls(), |row| parse_date(a.value(row).as_bytes(), zone)))
+        Some(collect::<Date32Type>(a.len(), a.nulls(), |row| Ok(parse_date(a.value(row).as_bytes(), zone)?)))
     }, _ => None);
     if parsed.is_some() {
         return parsed;
@@ -60,7 +71,7 @@ pub(super) fn to_datetime(array: &ArrayRef, zone: Zone) -> Option<Column> {
     let parsed = texts!(array, a => {
         let mut parser = DateTimeParser::new(zone);
         Some(collect::<TimestampMicrosecondType>(a.len(), a.nulls(), |row| {
-            parser.parse(a.value(row).as_bytes())
+            Ok(parser.parse(a.value(row).as_bytes())?)
         }))
     }, _ => None);
     if parsed.is_some() {
@@ -86,7 +97,7 @@ pub(super) fn to_datetime(array: &ArrayRef, zone: Zone) -> Option<Column> {
 fn from_timestamp(array: &ArrayRef, unit: TimeUnit, zone: Option<Zone>) -> Column {
     let local = |micros: Option<i64>| match zone {
         None => micros.filter(|micros| MICROS.contains(micros)).ok_or(Fault::OutOfRange),
-        Some(zone) => shift(micros.ok_or(Fault::OutOfRange)?, zone),
+        Some(zone) => Ok(shift(micros.ok_or(Fault::OutOfRange)?, zone)?),
     };
     let (len, nulls) = (array.len(), array.nulls());
     match unit {

@@ -8,7 +8,8 @@ use longshore_crds::LoadRequest;
 use longshore_storage::schema::TableSchema;
 
 use super::{FilterRatio, LoadFailure};
-use crate::convert::{Rules, Zone, check_columns, check_default};
+use crate::convert::{Rules, Zone, check_default};
+use crate::select::{SelectError, check_source};
 use crate::source::{PathPattern, SourceError};
 
 /// A request that can be worked on.
@@ -33,13 +34,16 @@ impl Admitted {
 
 /// Checks a request against the table; the error names the field.
 pub fn admit(request: &LoadRequest, table: &Arc<TableSchema>) -> Result<Admitted, LoadFailure> {
+    let zone = Zone::parse(&request.timezone)?;
     for (source_index, source) in request.sources.iter().enumerate() {
-        check_columns(table, source_index, source.columns.as_deref())
-            .map_err(|error| LoadFailure::Columns { source_index, error })?;
         if let Some(format) = &source.format {
             let checked = format.check(source.columns.as_deref());
             checked.map_err(|error| LoadFailure::Format { source_index, error: Box::new(error) })?;
         }
+        check_source(table, source_index, source, zone).map_err(|error| match error {
+            SelectError::Columns(error) => LoadFailure::Columns { source_index, error },
+            other => LoadFailure::from(other),
+        })?;
         for path in &source.paths {
             if PathPattern::parse(path)?.is_local() {
                 let reason = "a load reads from S3; write s3://bucket/key".to_owned();
@@ -54,7 +58,7 @@ pub fn admit(request: &LoadRequest, table: &Arc<TableSchema>) -> Result<Admitted
         ratio: FilterRatio::parse(&request.max_filter_ratio)?,
         deadline: deadline(request)?,
         now_micros: Utc::now().timestamp_micros(),
-        zone: Zone::parse(&request.timezone)?,
+        zone,
         strict: request.strict_mode,
     })
 }

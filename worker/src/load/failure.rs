@@ -9,6 +9,7 @@ use super::finish::Details;
 use super::ratio::RatioError;
 use crate::convert::{ConvertError, MappingError, ZoneError};
 use crate::decode::DecodeError;
+use crate::select::SelectError;
 use crate::source::SourceError;
 
 /// A load's end without success.
@@ -50,6 +51,9 @@ pub enum LoadFailure {
         /// What cannot be used.
         error: Box<FormatError>,
     },
+    /// A source's expressions or columns of the path.
+    #[error(transparent)]
+    Select(SelectError),
     /// A file's columns do not fit the table.
     #[error(transparent)]
     Mapping(#[from] MappingError),
@@ -153,6 +157,15 @@ pub enum LoadFailure {
     },
 }
 
+impl From<SelectError> for LoadFailure {
+    fn from(error: SelectError) -> Self {
+        match error {
+            SelectError::Columns(error) => Self::Mapping(error),
+            other => Self::Select(other),
+        }
+    }
+}
+
 impl LoadFailure {
     /// CamelCase, stable: reason of conditions and events, label of metrics.
     pub fn category(&self) -> &'static str {
@@ -163,6 +176,7 @@ impl LoadFailure {
             | Self::Format { .. }
             | Self::InvalidDeadline { .. } => "InvalidRequest",
             Self::Columns { error, .. } | Self::Mapping(error) | Self::Default(error) => error.category(),
+            Self::Select(error) => error.category(),
             Self::Drift { .. } => "CannotAddColumn",
             Self::Source(error) => error.category(),
             Self::Decode(error) => error.category(),
@@ -221,6 +235,8 @@ impl LoadFailure {
             | Self::InvalidDeadline { .. }
             | Self::Format { .. }
             | Self::Columns { .. } => exit::REQUEST,
+            Self::Select(SelectError::MissingPathKey { .. }) => exit::SOURCE,
+            Self::Select(_) => exit::REQUEST,
             Self::Quality { .. } | Self::EmptyLoad { .. } => exit::QUALITY,
             Self::Source(error) => source_exit(error),
             Self::Decode(DecodeError::Source(error)) => source_exit(error),

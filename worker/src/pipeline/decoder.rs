@@ -5,7 +5,7 @@ use std::time::Instant;
 use arrow::array::RecordBatch;
 
 use super::Job;
-use super::files::{TaskFiles, Unit};
+use super::files::{RowCounts, TaskFiles, Unit};
 use super::memory::Decoders;
 use super::queue::ByteQueue;
 use super::work::WorkList;
@@ -78,7 +78,8 @@ fn decode_part(
         drop((batch, origin));
         job.clock.convert.add(begin.elapsed());
         let loaded = converted.batch.num_rows() as u64;
-        files.count(file, read, loaded, filtered + converted.filtered, bytes);
+        let filtered = filtered + converted.filtered;
+        files.count(file, RowCounts { read, loaded, filtered, unselected: converted.unselected }, bytes);
         keep(job, files, file, converted.rejected)?;
         if loaded > 0 {
             let bytes = converted.batch.get_array_memory_size();

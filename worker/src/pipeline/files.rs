@@ -15,6 +15,7 @@ use crate::convert::FileMapping;
 use crate::decode::{self, FileContext, Part, Parts, Read};
 use crate::load::{LoadFailure, refuse_new_columns, wanted_columns};
 use crate::progress::Progress;
+use crate::select::{self, FileFacts};
 
 /// A part of a file that waits to be decoded.
 pub struct Unit {
@@ -32,6 +33,19 @@ struct OpenFile {
     parts: Box<dyn Parts>,
 }
 
+/// What became of the rows of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct RowCounts {
+    /// Those that the decoder gave, or could not make a row of.
+    pub read: u64,
+    /// Those that go into the table.
+    pub loaded: u64,
+    /// Those that do not fit.
+    pub filtered: u64,
+    /// Those that `where` leaves out.
+    pub unselected: u64,
+}
+
 /// The files of one task with their counts.
 pub struct TaskFiles<'a> {
     job: &'a Job,
@@ -46,6 +60,7 @@ struct FileCounts {
     read: AtomicU64,
     loaded: AtomicU64,
     filtered: AtomicU64,
+    unselected: AtomicU64,
     /// Parts that are not decoded yet, and one more until the file is cut to its end.
     parts_left: AtomicU64,
     /// Set when the file was cut and decoded to its end.
@@ -89,13 +104,22 @@ impl<'a> TaskFiles<'a> {
         if self.job.request.schema_drift == SchemaDrift::Fail && columns.is_none() {
             refuse_new_columns(&self.name(file), &self.job.schema, data.schema())?;
         }
-        let mapping = FileMapping::new(
-            &self.name(file),
-            &self.job.schema,
-            data.schema(),
-            columns.or(wanted.as_deref()),
-            self.job.on_missing(),
-        )?;
+        let name = self.name(file);
+        let facts = FileFacts {
+            source_index: index,
+            source,
+            table: &self.job.schema,
+            name: &name,
+            key: &planned.key,
+            size: planned.size,
+            etag: &planned.etag,
+            modified_ms: planned.modified_ms,
+            label: &self.job.request.label,
+            zone: self.job.rules.timezone,
+            now_micros: self.job.rules.now_micros,
+        };
+        let columns = columns.or(wanted.as_deref());
+        let mapping = select::mapping(&facts, data.schema(), columns, self.job.on_missing())?;
         let counts = &self.counts[file];
         if let Some(rows) = data.announced_rows() {
             counts.announced.get_or_init(|| rows);
@@ -111,8 +135,19 @@ impl<'a> TaskFiles<'a> {
         Ok(OpenFile { mapping: Arc::new(mapping), parts: data.parts(Arc::new(read))? })
     }
 
+    /// Whether the file's key lacks a column that its source takes from there, and such files are left out.
+    fn is_left_out(&self, file: usize) -> bool {
+        let planned = &self.files[file];
+        select::is_left_out(&self.job.request.sources[planned.source as usize], &planned.key)
+    }
+
     /// Opens a file and offers its parts until it is cut to its end, or the list is closed.
     fn cut(&self, file: usize, memory: Decoders, work: &WorkList<Unit>) -> Result<(), LoadFailure> {
+        if self.is_left_out(file) {
+            self.counts[file].parts_left.store(1, Ordering::Relaxed);
+            self.part_done(file);
+            return Ok(());
+        }
         let start = Instant::now();
         let opened = self.open(file, memory);
         self.job.clock.open.add(start.elapsed());
@@ -132,10 +167,11 @@ impl<'a> TaskFiles<'a> {
         Ok(())
     }
 
-    /// Counts the rows of a batch: those read, those that are in the table, those that do not fit. `bytes`: what
-    /// they took of the file, where no footer announces the rows.
-    pub fn count(&self, file: usize, read: u64, loaded: u64, filtered: u64, bytes: u64) {
+    /// Counts the rows of a batch. `bytes`: what they took of the file, where no footer announces the rows.
+    pub fn count(&self, file: usize, rows: RowCounts, bytes: u64) {
         let counts = &self.counts[file];
+        let RowCounts { read, loaded, filtered, unselected } = rows;
+        Progress::add(&counts.unselected, unselected);
         Progress::add(&counts.read, read);
         Progress::add(&counts.loaded, loaded);
         Progress::add(&counts.filtered, filtered);
@@ -171,8 +207,8 @@ impl<'a> TaskFiles<'a> {
         Progress::add(&self.job.progress.files_done, 1);
     }
 
-    /// The accounting, checked: each file was decoded to its end, each row that a footer announces was read, and
-    /// each row read was loaded or filtered (A39).
+    /// The accounting, checked: each file was decoded to its end, each row that a footer announces was read,
+    /// and each row read was loaded, filtered or unselected (A39).
     pub fn reports(&self) -> Result<Vec<FileReport>, LoadFailure> {
         (0..self.files.len()).map(|file| self.report(file)).collect()
     }
@@ -183,7 +219,7 @@ impl<'a> TaskFiles<'a> {
             read: Progress::get(&counts.read),
             loaded: Progress::get(&counts.loaded),
             filtered: Progress::get(&counts.filtered),
-            unselected: 0,
+            unselected: Progress::get(&counts.unselected),
             bytes: self.files[file].size,
         };
         let announced = counts.announced.get().copied().unwrap_or(report.read);

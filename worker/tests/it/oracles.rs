@@ -1,6 +1,7 @@
 //! Other engines read what we wrote: delta-rs, Polars, DuckDB and ClickHouse, from the Python environment that
 //! `make venv` makes.
 
+mod expressions;
 mod foreign;
 mod operations;
 mod text;

@@ -9,8 +9,16 @@ use longshore_crds::OnMissingColumn;
 use longshore_storage::schema::DefaultValue;
 use longshore_storage::types::DataType;
 
-use super::super::{Converter, FileMapping, MappingError, check_columns};
+use super::super::{Converter, FileMapping, MappingError};
 use super::{array, batch, column, convert, rules, table, with_default};
+
+fn check_columns(
+    table: &longshore_storage::schema::TableSchema,
+    source: usize,
+    columns: Option<&[String]>,
+) -> Result<(), MappingError> {
+    super::super::check_columns(table, source, columns, |_| false, |_| false)
+}
 
 fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()

@@ -6,6 +6,7 @@ mod codecs;
 mod columns;
 mod csv;
 mod drift;
+mod expressions;
 mod identity;
 mod json;
 mod overwrite;

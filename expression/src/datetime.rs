@@ -1,15 +1,24 @@
 //! Dates and times of day in the proleptic Gregorian calendar, years 0 to 9999: from text, and to text.
 
-use super::Zone;
-use super::column::Fault;
+use crate::zone::Zone;
 
-pub(super) const MICROS_PER_SECOND: i64 = 1_000_000;
-pub(super) const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
+/// Why a text is no date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeError {
+    /// Not of a form that is taken, or no day of the calendar.
+    Parse,
+    /// A date outside the years 0 to 9999.
+    OutOfRange,
+}
+
+/// Microseconds of a second.
+pub const MICROS_PER_SECOND: i64 = 1_000_000;
+/// Microseconds of a day.
+pub const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 /// 0000-01-01 and 9999-12-31, in days since the epoch.
-pub(super) const DAYS: std::ops::RangeInclusive<i32> = -719_528..=2_932_896;
+pub const DAYS: std::ops::RangeInclusive<i32> = -719_528..=2_932_896;
 /// 0000-01-01 00:00:00 and 9999-12-31 23:59:59.999999, in microseconds since the epoch.
-pub(super) const MICROS: std::ops::RangeInclusive<i64> =
-    -719_528 * MICROS_PER_DAY..=2_932_897 * MICROS_PER_DAY - 1;
+pub const MICROS: std::ops::RangeInclusive<i64> = -719_528 * MICROS_PER_DAY..=2_932_897 * MICROS_PER_DAY - 1;
 
 /// Slots of the memory for dates; a power of two.
 const SLOTS: usize = 64;
@@ -18,12 +27,13 @@ const NO_DATE: u64 = 0;
 
 /// Reads DATETIMEs from text, and remembers the last dates it saw: data sets have few of them, so that
 /// mostly only the time of day is computed.
-pub(super) struct DateTimeParser {
+#[derive(Debug)]
+pub struct DateTimeParser {
     zone: Zone,
     memory: [Remembered; SLOTS],
 }
 
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Remembered {
     /// `YYYY-MM-`
     month: u64,
@@ -35,7 +45,7 @@ struct Remembered {
 
 impl DateTimeParser {
     /// A parser that shifts text with an offset to `zone`.
-    pub(super) fn new(zone: Zone) -> Self {
+    pub fn new(zone: Zone) -> Self {
         let empty = Remembered { month: NO_DATE, day: 0, midnight: 0 };
         Self { zone, memory: [empty; SLOTS] }
     }
@@ -43,7 +53,7 @@ impl DateTimeParser {
     /// Microseconds since the epoch in local time. Text of exactly `YYYY-MM-DD HH:MM:SS` takes the short way,
     /// all else the general one.
     #[inline]
-    pub(super) fn parse(&mut self, text: &[u8]) -> Result<i64, Fault> {
+    pub fn parse(&mut self, text: &[u8]) -> Result<i64, TimeError> {
         if let Ok(fixed) = <&[u8; 19]>::try_from(text)
             && let Some(micros) = self.parse_fixed(fixed)
         {
@@ -94,25 +104,25 @@ fn time_of_day(text: u64) -> Option<u32> {
 /// A DATETIME in local time of `zone`, microseconds since the epoch:
 /// `YYYY-MM-DD` or `YYYYMMDD`, optionally `[ T]HH:MM:SS`, then optionally `.` and one to nine digits (cut to
 /// microseconds), then optionally `Z`, `±HH`, `±HHMM` or `±HH:MM`, which makes it an instant.
-pub(super) fn parse_datetime(text: &[u8], zone: Zone) -> Result<i64, Fault> {
-    let (days, rest) = split_date(text.trim_ascii()).ok_or(Fault::Parse)?;
+pub fn parse_datetime(text: &[u8], zone: Zone) -> Result<i64, TimeError> {
+    let (days, rest) = split_date(text.trim_ascii()).ok_or(TimeError::Parse)?;
     let midnight = i64::from(days) * MICROS_PER_DAY;
     let [b' ' | b'T' | b't', rest @ ..] = rest else {
-        return if rest.is_empty() { Ok(midnight) } else { Err(Fault::Parse) };
+        return if rest.is_empty() { Ok(midnight) } else { Err(TimeError::Parse) };
     };
-    let (time, rest) = rest.split_first_chunk::<8>().ok_or(Fault::Parse)?;
-    let seconds = time_of_day(u64::from_le_bytes(*time)).ok_or(Fault::Parse)?;
-    let (fraction, rest) = split_fraction(rest).ok_or(Fault::Parse)?;
+    let (time, rest) = rest.split_first_chunk::<8>().ok_or(TimeError::Parse)?;
+    let seconds = time_of_day(u64::from_le_bytes(*time)).ok_or(TimeError::Parse)?;
+    let (fraction, rest) = split_fraction(rest).ok_or(TimeError::Parse)?;
     let local = midnight + i64::from(seconds) * MICROS_PER_SECOND + fraction;
     if rest.is_empty() {
         return Ok(local);
     }
-    let offset = super::zone::parse_offset(rest).ok_or(Fault::Parse)?;
+    let offset = crate::zone::parse_offset(rest).ok_or(TimeError::Parse)?;
     shift(local - i64::from(offset) * MICROS_PER_SECOND, zone)
 }
 
 /// A DATE, in days since the epoch: a text of [`parse_datetime`], its time left off.
-pub(super) fn parse_date(text: &[u8], zone: Zone) -> Result<i32, Fault> {
+pub fn parse_date(text: &[u8], zone: Zone) -> Result<i32, TimeError> {
     if let Ok(fixed) = <&[u8; 10]>::try_from(text)
         && let Some(days) = fixed_date(fixed)
     {
@@ -122,12 +132,12 @@ pub(super) fn parse_date(text: &[u8], zone: Zone) -> Result<i32, Fault> {
 }
 
 /// The local time of an instant, if it lies in the years a DATETIME can have.
-pub(super) fn shift(instant: i64, zone: Zone) -> Result<i64, Fault> {
-    zone.local_micros(instant).filter(|micros| MICROS.contains(micros)).ok_or(Fault::OutOfRange)
+pub fn shift(instant: i64, zone: Zone) -> Result<i64, TimeError> {
+    zone.local_micros(instant).filter(|micros| MICROS.contains(micros)).ok_or(TimeError::OutOfRange)
 }
 
 /// The day of a DATETIME within [`MICROS`].
-pub(super) fn days_of(micros: i64) -> i32 {
+pub fn days_of(micros: i64) -> i32 {
     // Within the years 0 to 9999 the quotient is small.
     micros.div_euclid(MICROS_PER_DAY) as i32
 }
@@ -168,7 +178,7 @@ fn split_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
 }
 
 /// Days from the epoch to a date; `None` if the calendar has no such day.
-pub(super) fn days_from_civil(year: u32, month: u32, day: u32) -> Option<i32> {
+pub fn days_from_civil(year: u32, month: u32, day: u32) -> Option<i32> {
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let length = match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
@@ -190,7 +200,7 @@ pub(super) fn days_from_civil(year: u32, month: u32, day: u32) -> Option<i32> {
 }
 
 /// Year, month and day of a day within [`DAYS`].
-pub(super) fn civil_from_days(days: i32) -> (u32, u32, u32) {
+pub fn civil_from_days(days: i32) -> (u32, u32, u32) {
     let shifted = (days + 719_468 + 146_097).cast_unsigned();
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -202,7 +212,7 @@ pub(super) fn civil_from_days(days: i32) -> (u32, u32, u32) {
 }
 
 /// Writes `YYYY-MM-DD`.
-pub(super) fn write_date(out: &mut String, days: i32) {
+pub fn write_date(out: &mut String, days: i32) {
     let (year, month, day) = civil_from_days(days);
     push_padded(out, year, 4);
     out.push('-');
@@ -212,7 +222,7 @@ pub(super) fn write_date(out: &mut String, days: i32) {
 }
 
 /// Writes `YYYY-MM-DD HH:MM:SS`, and `.ffffff` if there is a fraction.
-pub(super) fn write_datetime(out: &mut String, micros: i64) {
+pub fn write_datetime(out: &mut String, micros: i64) {
     write_date(out, days_of(micros));
     out.push(' ');
     let of_day = micros.rem_euclid(MICROS_PER_DAY);
@@ -223,7 +233,7 @@ pub(super) fn write_datetime(out: &mut String, micros: i64) {
 }
 
 /// Writes `HH:MM:SS.ffffff`; the microseconds are less than a day.
-pub(super) fn write_time(out: &mut String, micros: i64) {
+pub fn write_time(out: &mut String, micros: i64) {
     write_seconds(out, micros / MICROS_PER_SECOND);
     write_fraction(out, micros % MICROS_PER_SECOND);
 }
@@ -256,7 +266,7 @@ mod tests {
 
     use super::*;
 
-    fn parse(text: &str) -> Result<i64, Fault> {
+    fn parse(text: &str) -> Result<i64, TimeError> {
         let general = parse_datetime(text.as_bytes(), Zone::UTC);
         assert_eq!(DateTimeParser::new(Zone::UTC).parse(text.as_bytes()), general, "{text}");
         general
@@ -330,7 +340,7 @@ mod tests {
             "201711-26",
             "2017-1126",
         ] {
-            assert_eq!(parse(text), Err(Fault::Parse), "{text:?}");
+            assert_eq!(parse(text), Err(TimeError::Parse), "{text:?}");
         }
     }
 
@@ -342,7 +352,7 @@ mod tests {
         assert_eq!(local("2024-01-01T10:00:00Z"), Ok(micros("2024-01-01 18:00:00")));
         assert_eq!(local("2024-01-01T10:00:00.25+01:30"), Ok(micros("2024-01-01 16:30:00.25")));
         assert_eq!(local("2024-01-01 10:00:00-0800"), Ok(micros("2024-01-02 02:00:00")));
-        assert_eq!(local("9999-12-31 23:59:59Z"), Err(Fault::OutOfRange));
+        assert_eq!(local("9999-12-31 23:59:59Z"), Err(TimeError::OutOfRange));
         assert_eq!(parse_date(b"2024-01-01 23:00:00Z", zone), Ok(days_from_civil(2024, 1, 2).unwrap()));
     }
 
@@ -353,7 +363,7 @@ mod tests {
             assert_eq!(parse_date(text.as_bytes(), Zone::UTC).ok(), day, "{text}");
         }
         for text in ["2023-02-29", "2024-2-29", "29.02.2024", "", "2024-02-29x"] {
-            assert_eq!(parse_date(text.as_bytes(), Zone::UTC), Err(Fault::Parse), "{text}");
+            assert_eq!(parse_date(text.as_bytes(), Zone::UTC), Err(TimeError::Parse), "{text}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, Offset, TimeZone};
+use chrono::{DateTime, MappedLocalTime, Offset, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
 /// Widest offset that is taken, in seconds: 18 hours.
@@ -10,10 +10,10 @@ const WIDEST_OFFSET: i32 = 18 * 3600;
 const MICROS: i64 = 1_000_000;
 
 /// An IANA zone or a fixed offset from UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Zone(Kind);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
     /// Seconds east of UTC.
     Fixed(i32),
@@ -52,13 +52,13 @@ impl Zone {
     }
 
     /// Whether local time is the instant itself.
-    pub(crate) fn is_utc(self) -> bool {
+    pub fn is_utc(self) -> bool {
         self == Self::UTC
     }
 
     /// Local time of an instant, both in microseconds; `None` outside what a calendar can say. An instant
     /// has exactly one local time, also where clocks are set back or forward.
-    pub(crate) fn local_micros(self, instant: i64) -> Option<i64> {
+    pub fn local_micros(self, instant: i64) -> Option<i64> {
         let seconds = match self.0 {
             Kind::Fixed(seconds) => seconds,
             Kind::Named(tz) => {
@@ -67,6 +67,29 @@ impl Zone {
             }
         };
         instant.checked_add(i64::from(seconds) * MICROS)
+    }
+}
+
+impl Zone {
+    /// The instant of a local time, both in microseconds. Where a clock is set back, the earlier of the two
+    /// instants; a local time that a clock leaves out is read as if it had not been set forward yet.
+    pub fn instant_micros(self, local: i64) -> Option<i64> {
+        let seconds = match self.0 {
+            Kind::Fixed(seconds) => seconds,
+            Kind::Named(tz) => {
+                let naive = DateTime::from_timestamp(local.div_euclid(MICROS), 0)?.naive_utc();
+                match tz.offset_from_local_datetime(&naive) {
+                    MappedLocalTime::Single(offset) | MappedLocalTime::Ambiguous(offset, _) => {
+                        offset.fix().local_minus_utc()
+                    }
+                    MappedLocalTime::None => {
+                        let day_before = naive.checked_sub_signed(TimeDelta::days(1))?;
+                        tz.offset_from_utc_datetime(&day_before).fix().local_minus_utc()
+                    }
+                }
+            }
+        };
+        local.checked_sub(i64::from(seconds) * MICROS)
     }
 }
 
@@ -79,7 +102,7 @@ impl FromStr for Zone {
 }
 
 /// `Z`, `±HH`, `±HHMM`, `±HH:MM`, as seconds east of UTC.
-pub(crate) fn parse_offset(text: &[u8]) -> Option<i32> {
+pub fn parse_offset(text: &[u8]) -> Option<i32> {
     let (sign, digits) = match text {
         b"Z" | b"z" => return Some(0),
         [b'+', rest @ ..] => (1, rest),
