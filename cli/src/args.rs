@@ -16,6 +16,9 @@ Examples:
   longshore apply -f manifests/
   cat loadjob.yaml | longshore apply -f -
 
+  # what would it do? lists, reads and checks everything, and touches nothing
+  longshore plan -f table.yaml -f loadjob.yaml
+
   # what became of it
   longshore get tables
   longshore get loadjobs -o wide
@@ -62,6 +65,8 @@ pub struct Cli {
 pub enum Command {
     /// Make the Tables and run the LoadJobs of manifests
     Apply(ApplyArgs),
+    /// Say what the LoadJobs of manifests would do, and touch nothing
+    Plan(PlanArgs),
     /// List objects, or print one
     Get(GetArgs),
     /// Show everything that is known of an object
@@ -86,6 +91,26 @@ pub struct ApplyArgs {
     #[arg(short, long = "filename", required = true, num_args = 1.., value_name = "FILE|DIR")]
     pub filename: Vec<PathBuf>,
     /// Memory that a load may use, for instance 512Mi or 2Gi
+    #[arg(long, default_value = "1Gi", value_name = "BYTES", value_parser = parse_bytes)]
+    pub memory: u64,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Manifest, folder of manifests (*.yaml, *.yml, *.json), or - for standard input; may be repeated
+    #[arg(short, long = "filename", required = true, num_args = 1.., value_name = "FILE|DIR")]
+    pub filename: Vec<PathBuf>,
+    /// Rows to show as they would be stored; default: spec.dryRun.rows, else 10
+    #[arg(long, value_name = "N")]
+    pub rows: Option<u32>,
+    /// Rows that do not fit to show; default: spec.dryRun.errors, else 100
+    #[arg(long, value_name = "N")]
+    pub errors: Option<u32>,
+    /// Form of the answer; default: text
+    #[arg(short, long, value_name = "FORM")]
+    pub output: Option<Output>,
+    /// Memory that it may use, for instance 512Mi or 2Gi
     #[arg(long, default_value = "1Gi", value_name = "BYTES", value_parser = parse_bytes)]
     pub memory: u64,
 }

@@ -16,7 +16,7 @@ use crate::print::grid;
 use crate::tables;
 
 /// The columns of `information_schema.loads`, and where they stand in a LoadJob.
-const LOAD_FIELDS: [(&str, &str); 21] = [
+const LOAD_FIELDS: [(&str, &str); 22] = [
     ("LABEL", "/status/label"),
     ("TABLE_NAME", "/spec/table"),
     ("STATE", "/status/state"),
@@ -27,6 +27,7 @@ const LOAD_FIELDS: [(&str, &str); 21] = [
     ("FILTERED_ROWS", "/status/filteredRows"),
     ("UNSELECTED_ROWS", "/status/unselectedRows"),
     ("SINK_ROWS", "/status/sinkRows"),
+    ("SKIPPED_FILES", "/status/skippedFiles"),
     ("FILE_NUMBER", "/status/fileNumber"),
     ("FILE_SIZE", "/status/fileSize"),
     ("CREATE_TIME", "/status/createTime"),

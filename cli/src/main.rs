@@ -13,6 +13,7 @@ mod files;
 mod get;
 mod manifest;
 mod objects;
+mod plan;
 mod print;
 mod progress;
 mod sql;
@@ -58,6 +59,11 @@ fn run(cli: &Cli) -> anyhow::Result<Ended> {
             let runtime = Runtime::new()?;
             let cancel = cancelled_by_signals(&runtime)?;
             runtime.block_on(apply::run(args, &data_dir, &cancel))
+        }
+        Command::Plan(args) => {
+            let runtime = Runtime::new()?;
+            let cancel = cancelled_by_signals(&runtime)?;
+            runtime.block_on(plan::run(args, &data_dir, &cancel))
         }
         Command::Files(args) => {
             let runtime = Runtime::new()?;

@@ -23,6 +23,7 @@ mod worker_spec;
 
 pub use crd::{API_VERSION, GROUP, definition, definition_file, definitions, schema};
 pub use json_path::{JsonPath, JsonPathError, JsonStep};
+pub use load_status::loaded_reason;
 pub use loadjob::{
     Closing, ClosingOutcome, DryRun, LoadError, LoadExecution, LoadJob, LoadJobSpec, LoadJobStatus,
     LoadState, RejectedRecords,
@@ -32,7 +33,8 @@ pub use partition::{
     RangePartitionSpec, RangePartitionsSpec,
 };
 pub use report::{
-    LOAD_REPORT_VERSION, LoadCounts, LoadReport, LoadTimes, Outcome, RowError, TERMINATION_MESSAGE_LIMIT,
+    DryRunVerdict, LOAD_REPORT_VERSION, LoadCounts, LoadReport, LoadTimes, Outcome, RowError, SkippedFile,
+    TERMINATION_MESSAGE_LIMIT,
 };
 pub use request::{
     Execution, LOAD_REQUEST_VERSION, LoadMode, LoadRequest, OnFileError, OnMissingColumn, RequestError,

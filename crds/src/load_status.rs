@@ -16,6 +16,7 @@ impl LoadJobStatus {
         self.sink_rows = Some(counts.sink_rows);
         self.file_number = Some(counts.file_number);
         self.file_size = Some(counts.file_size);
+        self.skipped_files = Some(counts.skipped_files);
         let started = self.load_start_time.take();
         self.load_start_time = report.times.start.clone().or(started);
         self.load_commit_time.clone_from(&report.times.commit);
@@ -55,6 +56,15 @@ impl LoadJobStatus {
 impl LoadReport {
     /// Reason of a load whose rows are in the table.
     pub fn loaded_reason(&self) -> &'static str {
-        if self.counts.filtered_rows > 0 { reasons::LOADED_WITH_FILTERED_ROWS } else { reasons::LOADED }
+        loaded_reason(self.counts.skipped_files, self.counts.filtered_rows)
+    }
+}
+
+/// Reason of a load whose rows are in the table: the heaviest of what was left out.
+pub fn loaded_reason(skipped_files: u64, filtered_rows: u64) -> &'static str {
+    match (skipped_files, filtered_rows) {
+        (0, 0) => reasons::LOADED,
+        (0, _) => reasons::LOADED_WITH_FILTERED_ROWS,
+        _ => reasons::LOADED_WITH_SKIPPED_FILES,
     }
 }

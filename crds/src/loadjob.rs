@@ -294,6 +294,10 @@ pub struct LoadExecution {
     /// The run is being closed: no attempt of it may load any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closing: Option<Closing>,
+    /// The run is, or was, a dry one: nothing of it can load, so there is nothing to close, and its end is none
+    /// of the load's.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub dry_run: bool,
 }
 
 /// Why a run is closed, and what follows once it is.

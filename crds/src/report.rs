@@ -47,9 +47,15 @@ pub struct LoadReport {
     /// Where the rejected rows lie, relative to the table's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected_record_path: Option<String>,
-    /// The first errors (≤ 10), without values.
+    /// The first errors (≤ 10), without values: rows that did not fit, and files that were skipped (row 0).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub first_errors: Vec<RowError>,
+    /// The first files that were skipped (≤ 10); their number is `counts.skippedFiles`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped_files: Vec<SkippedFile>,
+    /// Of a dry run: how the load would end. `None`: this was no dry run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<DryRunVerdict>,
     /// Instants (RFC 3339) of start, commit and end.
     pub times: LoadTimes,
     /// Where the whole report lies, relative to the table's folder.
@@ -71,6 +77,9 @@ pub enum Outcome {
     Failed,
     /// A commit was begun and its end could not be learned.
     Unknown,
+    /// Everything was checked and nothing was touched: no claim, no commit, no segment. What the load would
+    /// end with is the report's `dryRun`.
+    DryRun,
 }
 
 /// Counts of a load, as `information_schema.loads` names them.
@@ -91,6 +100,34 @@ pub struct LoadCounts {
     pub file_number: u64,
     /// Bytes of the plan.
     pub file_size: u64,
+    /// Files of the plan that were skipped as a whole, and those that an optional entry of a manifest names in
+    /// vain.
+    #[serde(default)]
+    pub skipped_files: u64,
+}
+
+/// A file none of whose rows were loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SkippedFile {
+    /// `s3://bucket/key`.
+    pub file: String,
+    /// CamelCase, stable: the category of the error.
+    pub code: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// How a load would end, as a dry run found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DryRunVerdict {
+    /// The exit code that the load would end with ([`crate::exit`]); 0: it would load.
+    pub exit_code: u8,
+    /// The reason that it would end with.
+    pub reason: String,
+    /// One sentence for a person.
+    pub message: String,
 }
 
 /// A row that did not fit, without its value.
@@ -100,9 +137,9 @@ pub struct RowError {
     /// `s3://bucket/key`.
     #[schemars(length(max = 2048))]
     pub file: String,
-    /// Row in the file, from 1.
+    /// Row in the file, from 1; 0: the file as a whole, which was skipped.
     pub row: u64,
-    /// Column of the table.
+    /// Column of the table; empty: the record, or the file, as a whole.
     #[schemars(length(max = 255))]
     pub column: String,
     /// Stable code, for instance `OutOfRange`.
@@ -127,14 +164,20 @@ pub struct LoadTimes {
 
 impl LoadReport {
     /// The report as JSON in at most [`TERMINATION_MESSAGE_LIMIT`] bytes. What is too long is cut from its
-    /// tail, first the list of errors, then the message, and `truncated` says so; the full report lies on
+    /// tail, first the skipped files, then the list of errors, then the message, and `truncated` says so; the full report lies on
     /// the volume.
     pub fn termination_message(&self) -> Result<String, serde_json::Error> {
         termination::fit(
             self,
             |report| report.truncated = true,
             |report, excess| {
-                report.first_errors.pop().is_some() || termination::cut_text(&mut report.message, excess)
+                report.skipped_files.pop().is_some()
+                    || report.first_errors.pop().is_some()
+                    || report
+                        .dry_run
+                        .as_mut()
+                        .is_some_and(|dry| termination::cut_text(&mut dry.message, excess))
+                    || termination::cut_text(&mut report.message, excess)
             },
         )
     }
@@ -162,6 +205,8 @@ mod tests {
             table_version: None,
             rejected_record_path: None,
             first_errors,
+            skipped_files: Vec::new(),
+            dry_run: None,
             times: LoadTimes::default(),
             report_path: None,
             truncated: false,
@@ -188,13 +233,20 @@ mod tests {
                 column: "c".to_owned(),
                 code: "OutOfRange".to_owned(),
             });
-            let report = report(message, errors.collect());
+            let mut report = report(message.clone(), errors.collect());
+            let skipped = |error: &RowError| SkippedFile {
+                file: error.file.clone(),
+                code: error.code.clone(),
+                message: message.chars().take(300).collect(),
+            };
+            report.skipped_files = report.first_errors.iter().map(skipped).collect();
             let text = report.termination_message().unwrap();
             prop_assert!(text.len() <= TERMINATION_MESSAGE_LIMIT);
             let read: LoadReport = serde_json::from_str(&text).unwrap();
             let whole = serde_json::to_string(&report).unwrap().len() <= TERMINATION_MESSAGE_LIMIT;
             prop_assert_eq!(read.truncated, !whole);
             prop_assert!(report.first_errors.starts_with(&read.first_errors));
+            prop_assert!(report.skipped_files.starts_with(&read.skipped_files));
             prop_assert!(report.message.starts_with(&read.message));
         }
     }

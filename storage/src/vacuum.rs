@@ -52,7 +52,7 @@ pub enum VacuumKind {
     CompactionSegment,
     /// A plan or a report of a load that is over.
     LoadDocument,
-    /// Rejected rows or the whole report of a load, older than the retention time.
+    /// Rejected rows, the whole report of a load or that of a dry run, older than the retention time.
     RejectedRows,
     /// A history record that no commit names, or that is folded.
     HistoryRecord,
@@ -162,6 +162,7 @@ pub(crate) fn vacuum(
     segments::remove(table, &mut run, segments, &owners)?;
     records::remove(table, &mut run, &records, &owners)?;
     documents::remove(table, &mut run, &documents, &owners)?;
+    documents::remove_dry_runs(table, &mut run)?;
     documents::remove_temporary(table, &mut run)?;
     Ok(run.outcome)
 }

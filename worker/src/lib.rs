@@ -4,6 +4,7 @@
 pub mod budget;
 pub mod convert;
 pub mod decode;
+pub mod dry_run;
 pub mod http;
 pub mod load;
 pub mod metrics;

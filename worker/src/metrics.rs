@@ -91,6 +91,12 @@ impl Metrics {
             "longshore_files_total",
             "Files read to their end.",
             as_float(Progress::get(&progress.files_done)),
+        )?;
+        counter(
+            registry,
+            "longshore_files_skipped_total",
+            "Files that were left out as a whole.",
+            as_float(Progress::get(&progress.files_skipped)),
         )
     }
 

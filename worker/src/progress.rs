@@ -31,7 +31,8 @@ impl Phase {
     }
 }
 
-/// Counters of one load; all of them only grow within an attempt.
+/// Counters of one load. They only grow within an attempt, but for a task that is done again without a file
+/// that turned out to be bad: then they fall by what had been counted of it.
 #[derive(Debug, Default)]
 pub struct Progress {
     phase: AtomicU8,
@@ -41,6 +42,8 @@ pub struct Progress {
     pub files_total: AtomicU64,
     /// Files read to their end (adopted ones count).
     pub files_done: AtomicU64,
+    /// Files that cannot be read and were left out.
+    pub files_skipped: AtomicU64,
     /// Bytes of the plan.
     pub bytes_total: AtomicU64,
     /// Bytes of the plan that are read, in proportion to the row groups decoded.
@@ -75,6 +78,11 @@ impl Progress {
     /// Adds to a counter.
     pub fn add(counter: &AtomicU64, amount: u64) {
         counter.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    /// Takes back what was added to a counter.
+    pub fn take_back(counter: &AtomicU64, amount: u64) {
+        counter.fetch_sub(amount, Ordering::Relaxed);
     }
 
     /// Reads a counter.

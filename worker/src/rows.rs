@@ -65,7 +65,7 @@ impl Debug for Origin {
 /// A row that was filtered, named by its first column that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedRow {
-    /// Number of the row in its file, from 1.
+    /// Number of the row in its file, from 1; 0: the file as a whole.
     pub row: u64,
     /// Where its record begins, bytes from the beginning of the (decompressed) file; text formats only.
     pub byte_offset: Option<u64>,
@@ -81,4 +81,30 @@ pub struct RejectedRow {
     /// The record as it stands in a text file, else the row's mapped columns as JSON under their names in the
     /// file; cut at 64 KiB.
     pub raw_record: String,
+}
+
+impl RejectedRow {
+    /// A file that is left out as a whole: row 0, no column.
+    pub fn of_file(code: &'static str, message: String) -> Self {
+        Self {
+            row: 0,
+            byte_offset: None,
+            column: String::new(),
+            code,
+            message,
+            raw_value: String::new(),
+            raw_record: String::new(),
+        }
+    }
+}
+
+/// Rows that were filtered for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedKind {
+    /// Name of the column in the table; empty where the record as a whole does not fit.
+    pub column: String,
+    /// Stable code.
+    pub code: &'static str,
+    /// Number of rows.
+    pub rows: u64,
 }

@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use longshore_crds::{
     LastLoad, LoadJob, LoadJobStatus, LoadReport, LoadRequest, LoadState, Outcome, Table, exit,
 };
-use longshore_worker::load::{self, LoadContext};
+use longshore_worker::load::{self, DryRunEnd, LoadContext};
 use longshore_worker::metrics::Metrics;
 use tokio_util::sync::CancellationToken;
 
@@ -79,7 +79,8 @@ pub async fn apply(
     let in_log = tables::label(&data_dir.table(&job.spec.table), &job.label())
         .with_context(|| format!("table `{}` cannot be read", job.spec.table))?;
     let run = run_number(job.status.as_ref(), change, &in_log);
-    if !matches!(in_log, LabelState::Loaded { .. }) {
+    let looks = job.spec.dry_run.is_some();
+    if looks || !matches!(in_log, LabelState::Loaded { .. }) {
         let old = job.status.take();
         job.status = Some(status::started(old, job.label(), run, job.metadata.generation, &now()));
         println!("{} {}", job.title(), change.name());
@@ -127,7 +128,16 @@ async fn run_load(
         metrics,
         cancel: cancel.clone(),
     };
-    let report = Box::pin(load::run(request, context)).await;
+    let report = if request.dry_run.is_some() {
+        let DryRunEnd { report, found } = Box::pin(load::dry_run(request, None, context)).await;
+        watch.end().await;
+        if let Some(found) = found {
+            print!("{found}");
+        }
+        return Ok(report);
+    } else {
+        Box::pin(load::run(request, context)).await
+    };
     watch.end().await;
     Ok(report)
 }
@@ -144,6 +154,10 @@ fn finish(
     job.status = Some(status);
     data_dir.objects().put(&job)?;
     say(&job, report, change);
+    if status::verdict(report) == Verdict::Looked {
+        let would_load = report.dry_run.as_ref().is_some_and(|verdict| verdict.exit_code == exit::LOADED);
+        return Ok(if would_load { Ended::Done } else { Ended::Failed });
+    }
     if status::verdict(report) != Verdict::Loaded {
         let interrupted = report.exit_code == exit::TERMINATED;
         return Ok(if interrupted { Ended::Interrupted } else { Ended::Failed });
@@ -167,8 +181,11 @@ fn say(job: &LoadJob, report: &LoadReport, change: Change) {
             println!("{title} {} (label {label} is loaded: {rows} rows, version {version})", change.name());
         }
         (Verdict::Loaded, _) => {
-            println!("{title} loaded (label {label}: {rows} rows, version {version})");
+            let left_out = left_out(report);
+            println!("{title} loaded (label {label}: {rows} rows, version {version}{left_out})");
+            say_skipped(report);
         }
+        (Verdict::Looked, _) => println!("{title} {}; nothing was loaded ({reason})", report.message),
         (Verdict::Cancelled, _) => {
             eprintln!("{title} CANCELLED ({reason}): {}", report.message);
             say_rejected(job, report);
@@ -188,9 +205,26 @@ fn say(job: &LoadJob, report: &LoadReport, change: Change) {
     }
 }
 
+/// What a load that is loaded left out.
+fn left_out(report: &LoadReport) -> String {
+    let counts = &report.counts;
+    let said = [(counts.filtered_rows, "rows filtered"), (counts.skipped_files, "files skipped")];
+    let said = said.iter().filter(|(count, _)| *count > 0);
+    said.map(|(count, what)| format!(", {count} {what}")).collect()
+}
+
+fn say_skipped(report: &LoadReport) {
+    for skipped in &report.skipped_files {
+        eprintln!("  skipped {}: {}: {}", skipped.file, skipped.code, skipped.message);
+    }
+}
+
 fn say_rejected(job: &LoadJob, report: &LoadReport) {
-    for error in &report.first_errors {
-        eprintln!("  {} row {}: column {}: {}", error.file, error.row, error.column, error.code);
+    say_skipped(report);
+    for error in report.first_errors.iter().filter(|error| error.row > 0) {
+        let column =
+            if error.column.is_empty() { String::new() } else { format!("column {}: ", error.column) };
+        eprintln!("  {} row {}: {column}{}", error.file, error.row, error.code);
     }
     if let Some(path) = &report.rejected_record_path {
         eprintln!("  rejected rows: {path} in the folder of table {}", job.spec.table);

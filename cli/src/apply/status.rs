@@ -12,6 +12,8 @@ pub enum Verdict {
     Cancelled,
     /// They are not; the same run goes on when it is started again.
     Pending,
+    /// Everything was checked, nothing was loaded.
+    Looked,
     /// It is not known.
     Unknown,
 }
@@ -21,6 +23,7 @@ pub fn verdict(report: &LoadReport) -> Verdict {
     match report.outcome {
         Outcome::Loaded | Outcome::AlreadyLoaded => Verdict::Loaded,
         Outcome::Unknown => Verdict::Unknown,
+        Outcome::DryRun => Verdict::Looked,
         Outcome::Failed => match report.exit_code {
             exit::REQUEST | exit::QUALITY | exit::SOURCE | exit::DEADLINE => Verdict::Cancelled,
             _ => Verdict::Pending,
@@ -60,6 +63,7 @@ pub fn ended(status: &mut LoadJobStatus, report: &LoadReport, generation: Option
     status.run = Some(report.run.max(status.run.unwrap_or(0)));
     let (state, progress, reason): (_, _, &str) = match verdict(report) {
         Verdict::Loaded => (LoadState::Finished, Some("LOAD:100%"), report.loaded_reason()),
+        Verdict::Looked => (LoadState::Finished, Some("LOAD:N/A"), reasons::DRY_RUN),
         Verdict::Cancelled => (LoadState::Cancelled, Some("LOAD:N/A"), &report.reason),
         Verdict::Pending => {
             let interrupted = report.exit_code == exit::TERMINATED;
@@ -74,6 +78,10 @@ pub fn ended(status: &mut LoadJobStatus, report: &LoadReport, generation: Option
     }
     status.error = (state != LoadState::Finished && reason != reasons::INTERRUPTED)
         .then(|| LoadError { error_type: report.reason.clone(), message: report.message.clone() });
+    if let Some(verdict) = report.dry_run.as_ref().filter(|verdict| verdict.exit_code != exit::LOADED) {
+        let (error_type, message) = (verdict.reason.clone(), verdict.message.clone());
+        status.error = Some(LoadError { error_type, message });
+    }
     let holding = LoadJobStatus::holding(state, false);
     status.set_conditions(holding, reason, &report.message, generation, now);
 }
@@ -101,6 +109,8 @@ mod tests {
             table_version: None,
             rejected_record_path: None,
             first_errors: Vec::new(),
+            skipped_files: Vec::new(),
+            dry_run: None,
             times: LoadTimes::default(),
             report_path: None,
             truncated: false,

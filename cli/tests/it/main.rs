@@ -6,6 +6,7 @@ mod files;
 mod help;
 mod load;
 mod manifests;
+mod plan;
 mod program;
 mod sql;
 mod table;

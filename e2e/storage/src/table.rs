@@ -113,6 +113,7 @@ pub fn plan(table: &Table, load: u32, rows: u32, planner: i64) -> Plan {
         schema_version: table.version(),
         schema_digest: String::new(),
         now_micros: planner,
+        manifests: Vec::new(),
         tasks: vec![PlannedTask { files: vec![file] }],
     }
 }
@@ -150,6 +151,7 @@ pub fn write_task(table: &Table, claim: &Claim, load: u32, rows: u32) -> Result<
         rejected: None,
         rejected_rows: 0,
         first_errors: Vec::new(),
+        skipped: Vec::new(),
     })
 }
 

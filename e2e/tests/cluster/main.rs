@@ -10,5 +10,6 @@ mod image;
 mod install;
 mod loads;
 mod many;
+mod quality;
 mod rights;
 mod table;

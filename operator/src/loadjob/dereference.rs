@@ -45,9 +45,12 @@ pub async fn read(job: &LoadJob, shared: &Shared) -> Result<Facts, ApiError> {
 
 /// The load has ended, and nobody wants it again.
 fn is_over(facts: &Facts) -> bool {
+    let execution = facts.execution();
     match facts.state() {
-        Some(LoadState::Finished) => true,
-        Some(LoadState::Cancelled) => facts.execution().generation == facts.job.metadata.generation,
+        Some(LoadState::Finished) if !execution.dry_run => true,
+        Some(LoadState::Finished | LoadState::Cancelled) => {
+            execution.generation == facts.job.metadata.generation
+        }
         _ => false,
     }
 }
@@ -177,8 +180,11 @@ impl Shared {
 }
 
 fn is_twin(other: &LoadJob, job: &LoadJob) -> bool {
+    // A dry run takes no label and is in nobody's way.
     other.namespace() == job.namespace()
         && other.uid() != job.uid()
+        && job.spec.dry_run.is_none()
+        && other.spec.dry_run.is_none()
         && other.metadata.deletion_timestamp.is_none()
         && other.spec.table == job.spec.table
         && other.label() == job.label()

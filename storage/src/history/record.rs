@@ -121,6 +121,14 @@ pub struct HistoryCounts {
     pub file_number: u64,
     /// Bytes of the plan.
     pub file_size: u64,
+    /// Files that were skipped as a whole.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub skipped_files: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// One file of a load with its counts.
@@ -145,6 +153,9 @@ pub struct HistoryFile {
     pub filtered: u64,
     /// Rows that `where` left out.
     pub unselected: u64,
+    /// Why none of its rows were loaded: it was skipped as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<HistoryFailure>,
 }
 
 /// Why a load ended without success.
@@ -163,7 +174,7 @@ pub struct HistoryFailure {
 pub struct HistoryRowError {
     /// The file, as a person would name it.
     pub file: String,
-    /// Row in the file, from 1.
+    /// Row in the file, from 1; 0: the file as a whole, which was skipped.
     pub row: u64,
     /// Column of the table.
     pub column: String,

@@ -71,6 +71,7 @@ mod tests {
             schema_version: 0,
             schema_digest: "s".to_owned(),
             now_micros: 7,
+            manifests: Vec::new(),
             tasks: tasks.iter().map(task).collect(),
         }
     }
@@ -83,6 +84,7 @@ mod tests {
             rejected: None,
             rejected_rows: 0,
             first_errors: Vec::new(),
+            skipped: Vec::new(),
         };
         let reports: BTreeMap<_, _> = finished.iter().map(|task| (*task, report(*task))).collect();
         EarlierAttempt { attempt: 1, plan, reports }

@@ -18,8 +18,35 @@ pub struct Plan {
     pub schema_digest: String,
     /// The one instant of CURRENT_TIMESTAMP, microseconds since the epoch, UTC.
     pub now_micros: i64,
+    /// The manifests that sources name in place of paths, as they were read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manifests: Vec<PlannedManifest>,
     /// Tasks in order; a task's number is its place.
     pub tasks: Vec<PlannedTask>,
+}
+
+/// A manifest whose entries are files of the plan: another attempt of the run takes them from here, whatever
+/// the manifest says by then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedManifest {
+    /// The manifest itself; its `source` is the one that names it.
+    pub file: PlannedFile,
+    /// Optional entries whose object is not there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<AbsentEntry>,
+}
+
+/// An optional entry of a manifest that names no object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AbsentEntry {
+    /// Its place in the manifest, from 1.
+    pub entry: u64,
+    /// Bucket.
+    pub bucket: String,
+    /// Key.
+    pub key: String,
 }
 
 /// The files of one task.
@@ -46,4 +73,11 @@ pub struct PlannedFile {
     pub etag: String,
     /// Last change, milliseconds since the epoch.
     pub modified_ms: i64,
+}
+
+impl PlannedFile {
+    /// `s3://bucket/key`, or the local path.
+    pub fn uri(&self) -> String {
+        if self.bucket.is_empty() { self.key.clone() } else { format!("s3://{}/{}", self.bucket, self.key) }
+    }
 }

@@ -23,6 +23,21 @@ pub struct TaskReport {
     /// The first rows that did not fit (≤ 10), without their values.
     #[serde(default)]
     pub first_errors: Vec<FirstError>,
+    /// Files of the task none of whose rows are in the segments, in the plan's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<SkippedFile>,
+}
+
+/// A file that was left out as a whole, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SkippedFile {
+    /// Place of the file in its task.
+    pub file: u32,
+    /// CamelCase, stable.
+    pub code: String,
+    /// What is wrong with it.
+    pub message: String,
 }
 
 /// A row that did not fit, without its value: it goes into statuses, which hold no data.
@@ -31,9 +46,9 @@ pub struct TaskReport {
 pub struct FirstError {
     /// The file's full name.
     pub file: String,
-    /// Row in the file, from 1.
+    /// Row in the file, from 1; 0: the file as a whole, which was skipped.
     pub row: u64,
-    /// Column of the table.
+    /// Column of the table; empty: the record, or the file, as a whole.
     pub column: String,
     /// Stable code, for instance `OutOfRange`.
     pub code: String,

@@ -1,10 +1,11 @@
-//! Plans, reports and rejected rows of loads that are over; temporary files.
+//! Plans, reports and rejected rows of loads that are over; reports of dry runs; temporary files.
 
 use super::owners::{Owners, Wanted};
 use super::segments::list;
 use super::{Run, VacuumKind};
 use crate::durable::{DirectoryEntry, is_temporary_name};
 use crate::history::HISTORY_FOLDER;
+use crate::load::DRY_RUNS_FOLDER;
 use crate::log::TableError;
 use crate::log::claim::check_label;
 use crate::log::folder::LOG_FOLDER;
@@ -144,6 +145,18 @@ fn remove_attempt(
         return Ok(0);
     }
     Ok(1)
+}
+
+/// Removes the reports of dry runs that are older than the retention time.
+pub(super) fn remove_dry_runs(table: &Table, run: &mut Run<'_>) -> Result<(), TableError> {
+    for entry in list(table, DRY_RUNS_FOLDER)?.into_iter().filter(|entry| !entry.is_dir) {
+        if entry.name.ends_with(".json") && run.is_older(entry.modified, run.retention) {
+            let path = format!("{DRY_RUNS_FOLDER}/{}", entry.name);
+            let why = "the retention time is over";
+            run.remove(table, VacuumKind::RejectedRows, path, entry.size, why)?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes spills, and what was never put in place, of processes that died long ago.

@@ -1,5 +1,6 @@
 //! Batches of a file's columns into batches of the table's, and the rows that do not fit.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -20,7 +21,7 @@ use super::error::ConvertError;
 use super::mapping::{Feed, FileMapping};
 use super::quality::{Reason, Rejects, describe};
 use super::type_name::type_name;
-use crate::rows::{Origin, RejectedRow};
+use crate::rows::{Origin, RejectedKind, RejectedRow};
 
 /// What a request says about values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,10 @@ pub struct Converted {
     pub filtered: u64,
     /// Number of rows that the condition leaves out.
     pub unselected: u64,
-    /// The first of them, at most as many as were asked for, in order of rows.
+    /// All of them, by column and code.
+    pub kinds: Vec<RejectedKind>,
+    /// Some of them, at most as many as were asked for, in order of rows: the first, and where these are not
+    /// of every kind, the first of each.
     pub rejected: Vec<RejectedRow>,
 }
 
@@ -117,9 +121,9 @@ impl Converter {
             }
             rows = filter.count();
         }
-        let rejected = self.describe(batch, &reasons[..keep.min(reasons.len())], origin)?;
-        let filtered = reasons.len() as u64;
-        Ok(Converted { batch: self.assemble(arrays, rows)?, filtered, unselected, rejected })
+        let rejected = self.describe(batch, &worth_describing(&reasons, keep), origin)?;
+        let (kinds, filtered) = (self.kinds(&reasons), reasons.len() as u64);
+        Ok(Converted { batch: self.assemble(arrays, rows)?, filtered, unselected, kinds, rejected })
     }
 
     /// The batch with the columns that are the same in each row of the file: a dictionary of one value each.
@@ -338,6 +342,22 @@ impl Converter {
         reasons.iter().map(describe_one).collect()
     }
 
+    fn kinds(&self, reasons: &[Reason]) -> Vec<RejectedKind> {
+        let mut kinds: Vec<(Reason, u64)> = Vec::new();
+        for reason in reasons {
+            match kinds.iter_mut().find(|(first, _)| first.is_like(reason)) {
+                Some((_, rows)) => *rows += 1,
+                None => kinds.push((*reason, 1)),
+            }
+        }
+        let named = |(reason, rows): (Reason, u64)| RejectedKind {
+            column: self.mapping.table.columns()[reason.column].name.clone(),
+            code: reason.fault.code(),
+            rows,
+        };
+        kinds.into_iter().map(named).collect()
+    }
+
     /// The table's own schema where all types are the table's, else one with the dictionaries named; it is
     /// made again only when they change.
     fn assemble(&mut self, arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, ConvertError> {
@@ -361,4 +381,23 @@ impl Converter {
         let column = columns.get(index).map(|column| column.name.clone()).unwrap_or_default();
         ConvertError::Arrow { file: self.mapping.file.clone(), column, error }
     }
+}
+
+/// Of the rows that do not fit, at most `keep`: the first of each kind, then the first.
+fn worth_describing(reasons: &[Reason], keep: usize) -> Vec<Reason> {
+    if reasons.len() <= keep {
+        return reasons.to_vec();
+    }
+    let mut chosen: Vec<Reason> = Vec::new();
+    for reason in reasons {
+        if chosen.len() < keep && !chosen.iter().any(|first| first.is_like(reason)) {
+            chosen.push(*reason);
+        }
+    }
+    let is_first: HashSet<usize> = chosen.iter().map(|reason| reason.row).collect();
+    let others = reasons.iter().filter(|reason| !is_first.contains(&reason.row));
+    let room = keep - chosen.len();
+    chosen.extend(others.take(room));
+    chosen.sort_unstable_by_key(|reason| reason.row);
+    chosen
 }

@@ -147,6 +147,19 @@ pub enum MappingError {
 }
 
 impl MappingError {
+    /// Whether one file alone is at fault: it lacks a column, has one twice, or one of a type that cannot be
+    /// taken. A column that the table does not have is none of it: `schemaDrift` says what follows.
+    pub fn is_of_file(&self) -> bool {
+        matches!(
+            self,
+            Self::AmbiguousColumn { .. }
+                | Self::MissingColumn { .. }
+                | Self::MissingNotNull { .. }
+                | Self::Uncastable { .. }
+                | Self::Unsupported { .. }
+        )
+    }
+
     /// Stable name of the class of error.
     pub fn category(&self) -> &'static str {
         match self {

@@ -72,6 +72,30 @@ pub(super) enum Feed {
     Null,
 }
 
+/// What fills a column of the table, for those who show it.
+#[derive(Debug, Clone, Copy)]
+pub enum Filling<'a> {
+    /// A column of the file.
+    File(&'a Field),
+    /// An expression of `set`.
+    Computed,
+    /// The declared default.
+    Default(&'a DefaultValue),
+    /// NULL in each row.
+    Null,
+}
+
+impl<'a> Filling<'a> {
+    fn of(feed: &'a Feed) -> Self {
+        match feed {
+            Feed::File(_, field) => Self::File(field),
+            Feed::Computed(_) => Self::Computed,
+            Feed::Default(default) => Self::Default(default),
+            Feed::Null => Self::Null,
+        }
+    }
+}
+
 /// For one file: which of its columns feed which columns of the table; the others take their default, or
 /// NULL.
 #[derive(Debug, Clone)]
@@ -197,6 +221,11 @@ impl FileMapping {
             decoded,
             dictionary_columns,
         })
+    }
+
+    /// What fills each column of the table, in its order.
+    pub fn fillings(&self) -> impl Iterator<Item = (&Column, Filling<'_>)> {
+        self.table.columns().iter().zip(self.feeds.iter().map(Filling::of))
     }
 
     /// Indices of the file's columns to decode, ascending; batches hold them in this order.

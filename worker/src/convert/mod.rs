@@ -45,7 +45,8 @@ pub use derived::{Derived, Expressions, Input, as_type};
 pub use error::{ConvertError, MappingError};
 pub use infer::{column_type, common_type};
 pub use longshore_expression::zone::{Zone, ZoneError};
-pub use mapping::{FileColumns, FileMapping, check_columns};
+pub use mapping::{FileColumns, FileMapping, Filling, check_columns};
+pub use type_name::type_name;
 
 #[cfg(test)]
 mod tests;

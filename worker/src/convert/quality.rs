@@ -52,6 +52,13 @@ pub(super) struct Reason {
     pub(super) fault: Fault,
 }
 
+impl Reason {
+    /// Whether another row goes for the same column and fault.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        (self.column, self.fault) == (other.column, other.fault)
+    }
+}
+
 impl Rejects {
     pub(super) fn new(rows: usize, strict: bool) -> Self {
         Self { rows, strict, kept: None, reasons: Vec::new() }

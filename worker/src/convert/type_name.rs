@@ -32,7 +32,7 @@ fn extension(field: &Field) -> Option<&str> {
 }
 
 /// Name of the type of a file's column.
-pub(super) fn type_name(field: &Field) -> String {
+pub fn type_name(field: &Field) -> String {
     if is_uuid(field) {
         return "UUID".to_owned();
     }

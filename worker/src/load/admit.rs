@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use longshore_crds::LoadRequest;
 use longshore_storage::schema::TableSchema;
 
-use super::{FilterRatio, LoadFailure};
 use crate::convert::{Rules, Zone, check_default};
 use crate::select::{SelectError, check_source};
+use super::{FilterRatio, LoadFailure, manifest};
 use crate::source::{PathPattern, SourceError};
 
 /// A request that can be worked on.
@@ -44,6 +44,9 @@ pub fn admit(request: &LoadRequest, table: &Arc<TableSchema>) -> Result<Admitted
             SelectError::Columns(error) => LoadFailure::Columns { source_index, error },
             other => LoadFailure::from(other),
         })?;
+        if let Some(path) = &source.manifest {
+            manifest::check_path(path)?;
+        }
         for path in &source.paths {
             if PathPattern::parse(path)?.is_local() {
                 let reason = "a load reads from S3; write s3://bucket/key".to_owned();

@@ -113,6 +113,8 @@ fn report(request: &CloseRequest, start: SystemTime, outcome: Outcome) -> LoadRe
         table_version: None,
         rejected_record_path: None,
         first_errors: Vec::new(),
+        skipped_files: Vec::new(),
+        dry_run: None,
         times: LoadTimes {
             start: Some(instant(start)),
             commit: None,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use arrow::datatypes::{Field, Schema};
-use longshore_crds::{LoadRequest, SchemaDrift};
+use longshore_crds::{LoadRequest, OnFileError, SchemaDrift};
 use longshore_storage::load::PlannedFile;
 use longshore_storage::schema::{Column, TableSchema};
 use longshore_storage::types::DataType;
@@ -50,6 +50,8 @@ pub fn new_columns(
     // A source with `columns` says what it takes.
     let drifting = |file: &&PlannedFile| request.sources[file.source as usize].columns.is_none();
     let files: Vec<&PlannedFile> = listed.iter().filter(drifting).collect();
+    // The task that meets a bad file says what is wrong with it.
+    let goes_on = request.on_file_error == OnFileError::SkipFile || request.dry_run.is_some();
     let found = read_all(&files, cancel, |file| {
         let index = file.source as usize;
         let context = FileContext {
@@ -58,11 +60,16 @@ pub fn new_columns(
             strict: request.strict_mode,
             now_micros: 0,
         };
-        let data = decode::open(stores[index].object(file), context)?;
-        Ok(drift_of(data.name(), table, data.schema())?)
+        let drift = decode::open(stores[index].object(file), context)
+            .map_err(LoadFailure::from)
+            .and_then(|data| Ok(drift_of(data.name(), table, data.schema())?));
+        match drift {
+            Err(failure) if goes_on && failure.is_of_file() => Ok(None),
+            drift => drift.map(Some),
+        }
     })?;
     let mut columns = NewColumns::default();
-    for drift in found {
+    for drift in found.into_iter().flatten() {
         columns.add(drift)?;
     }
     Ok(columns.into_columns())

@@ -5,12 +5,12 @@ use longshore_storage::load::{FileReport, RejectedError};
 use longshore_storage::table::{ClaimError, CommitError, TableError};
 use longshore_storage::tablet::TabletError;
 
-use super::finish::Details;
 use super::ratio::RatioError;
+use super::totals::Details;
 use crate::convert::{ConvertError, MappingError, ZoneError};
 use crate::decode::DecodeError;
 use crate::select::SelectError;
-use crate::source::SourceError;
+use crate::source::{ManifestError, SourceError};
 
 /// A load's end without success.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +68,9 @@ pub enum LoadFailure {
     /// Listing or reading.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// A manifest, or what it names.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
     /// Decoding.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -138,6 +141,24 @@ pub enum LoadFailure {
         /// The figures.
         details: Box<Details>,
     },
+    /// More files cannot be read than may be skipped.
+    #[error("more than maxSkippedFiles ({limit}) files cannot be read; the last: {last}")]
+    TooManySkippedFiles {
+        /// Files that may be skipped.
+        limit: u32,
+        /// Why the one beyond was not read.
+        last: Box<LoadFailure>,
+    },
+    /// No file could be read.
+    #[error("none of the {files} files can be read; the first: {first}")]
+    AllFilesSkipped {
+        /// Files.
+        files: u64,
+        /// Why the first was not read.
+        first: String,
+        /// The figures.
+        details: Box<Details>,
+    },
     /// A newer attempt of the same run is at work.
     #[error("a newer attempt of this load is at work; it says how the load ends")]
     Superseded,
@@ -189,6 +210,9 @@ impl LoadFailure {
             Self::RowAccounting { .. } | Self::LostRows { .. } => "RowAccounting",
             Self::Quality { .. } => "DataQuality",
             Self::EmptyLoad { .. } => "EmptyLoad",
+            Self::TooManySkippedFiles { .. } => "TooManySkippedFiles",
+            Self::AllFilesSkipped { .. } => "AllFilesSkipped",
+            Self::Manifest(error) => error.category(),
             Self::Deadline => "Timeout",
             Self::Superseded => "Superseded",
             Self::Cancelled => "Terminated",
@@ -207,7 +231,9 @@ impl LoadFailure {
     /// The figures, where the load came that far.
     pub(super) fn details(&self) -> Option<&Details> {
         match self {
-            Self::Quality { details, .. } | Self::EmptyLoad { details, .. } => Some(details),
+            Self::Quality { details, .. }
+            | Self::EmptyLoad { details, .. }
+            | Self::AllFilesSkipped { details, .. } => Some(details),
             _ => None,
         }
     }
@@ -241,6 +267,9 @@ impl LoadFailure {
             Self::Source(error) => source_exit(error),
             Self::Decode(DecodeError::Source(error)) => source_exit(error),
             Self::Drift { .. }
+            | Self::TooManySkippedFiles { .. }
+            | Self::AllFilesSkipped { .. }
+            | Self::Manifest(_)
             | Self::Decode(_)
             | Self::Mapping(_)
             | Self::Convert(_)
@@ -253,6 +282,21 @@ impl LoadFailure {
             Self::Tablet(_) | Self::Rejected(_) | Self::LostRows { .. } | Self::Internal { .. } => {
                 exit::TRANSIENT
             }
+        }
+    }
+
+    /// Whether one file alone is at fault: it is damaged, of another kind, without a column that it must have,
+    /// gone or changed since it was listed. A load may go on without it (`onFileError: SkipFile`). What the
+    /// store, the volume, the request, the table or the worker is to blame for is no file's.
+    pub fn is_of_file(&self) -> bool {
+        match self {
+            Self::Source(error) | Self::Decode(DecodeError::Source(error)) => error.is_of_object(),
+            Self::Decode(DecodeError::MemoryBudgetTooSmall { .. }) => false,
+            Self::Decode(_) | Self::Convert(ConvertError::Arrow { .. }) => true,
+            Self::Mapping(error) | Self::Convert(ConvertError::Mapping(error)) => error.is_of_file(),
+            // The footer lies.
+            Self::RowAccounting { announced, report, .. } => *announced != report.read,
+            _ => false,
         }
     }
 

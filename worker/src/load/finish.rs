@@ -1,24 +1,22 @@
-//! The end of a load: totals checked, rows committed or the run closed, the report written.
+//! The end of a load: rows committed or the run closed, the report written.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use longshore_crds::{
-    LOAD_REPORT_VERSION, LoadCounts, LoadReport, LoadRequest, LoadTimes, Outcome, RowError, exit,
-};
+use longshore_crds::{LOAD_REPORT_VERSION, LoadReport, LoadRequest, LoadTimes, Outcome, exit};
 use longshore_storage::history::{
-    HistoryCounts, HistoryFailure, HistoryFile, HistoryOutcome, HistoryRecord, HistoryRowError, HistoryTimes,
+    HistoryCounts, HistoryFailure, HistoryOutcome, HistoryRecord, HistoryRowError, HistoryTimes,
 };
-use longshore_storage::load::{FirstError, LoadFolder, Plan, PlannedTask, Segment, TaskReport};
+use longshore_storage::load::{LoadFolder, Plan, Segment, TaskReport};
 use longshore_storage::schema::{Column, MAX_NEW_PARTITIONS, TableSchema};
 use longshore_storage::table::{
     Claim, CloseOutcome, CommitOutcome, LabelState, LoadCommit, LoadMode, OverwriteScope, Table,
 };
 use longshore_storage::tablet::TabletError;
 
-use super::{FilterRatio, LoadFailure};
-use crate::pipeline::FIRST_ERRORS;
+use super::LoadFailure;
+use super::totals::Details;
 
 /// How a load ended, with what its report needs.
 #[derive(Debug)]
@@ -31,15 +29,6 @@ pub struct Ended {
     times: HistoryTimes,
     /// The log holds the closing claim of the run.
     closed: bool,
-}
-
-/// Figures of a load, whatever its end.
-#[derive(Debug, Clone, Default)]
-pub struct Details {
-    counts: LoadCounts,
-    files: Vec<HistoryFile>,
-    first_errors: Vec<FirstError>,
-    rejected: Vec<String>,
 }
 
 impl Ended {
@@ -64,7 +53,7 @@ impl Ended {
             failure: None,
             attempt: record.attempt,
             times: record.times.clone(),
-            details: details_of(record),
+            details: Details::of(record),
             version: Some(version),
             closed: false,
         }
@@ -87,10 +76,7 @@ impl Ended {
     pub fn report_as(self, label: &str, run: u32, start: SystemTime) -> LoadReport {
         let (reason, message, exit_code) = match &self.failure {
             Some(failure) => (failure.category(), failure.to_string(), failure.exit_code()),
-            None if self.details.counts.filtered_rows > 0 => {
-                ("LoadedWithFilteredRows", String::new(), exit::LOADED)
-            }
-            None => ("Loaded", String::new(), exit::LOADED),
+            None => (self.details.loaded_reason(), String::new(), exit::LOADED),
         };
         LoadReport {
             version: LOAD_REPORT_VERSION,
@@ -105,8 +91,10 @@ impl Ended {
             newest_run: self.failure.as_ref().and_then(LoadFailure::newest_run),
             counts: self.details.counts,
             table_version: self.version,
-            rejected_record_path: common_folder(&self.details.rejected),
-            first_errors: self.details.first_errors.into_iter().map(row_error).collect(),
+            rejected_record_path: self.details.rejected_folder(),
+            first_errors: self.details.row_errors(),
+            skipped_files: self.details.skipped,
+            dry_run: None,
             times: LoadTimes {
                 start: Some(self.times.start.unwrap_or_else(|| instant(start))),
                 commit: self.times.commit,
@@ -143,92 +131,6 @@ fn mode_of(request: &LoadRequest) -> LoadMode {
             LoadMode::Overwrite(OverwriteScope::Partitions(request.partitions.clone()))
         }
     }
-}
-
-/// Adds up the task reports and judges them: every task, every file, then the ratio (A34, A39).
-pub fn check(
-    request: &LoadRequest,
-    plan: &Plan,
-    reports: &[TaskReport],
-    ratio: FilterRatio,
-) -> Result<Details, LoadFailure> {
-    let mut details = Details::default();
-    if reports.len() != plan.tasks.len() {
-        return Err(LoadFailure::Internal {
-            message: format!("{} task reports for {} tasks", reports.len(), plan.tasks.len()),
-        });
-    }
-    for (task, report) in plan.tasks.iter().zip(reports) {
-        add_task(&mut details, task, report)?;
-    }
-    let counts = details.counts;
-    if ratio.is_exceeded(counts.filtered_rows, counts.sink_rows) {
-        return Err(LoadFailure::Quality {
-            filtered: counts.filtered_rows,
-            loaded: counts.sink_rows,
-            ratio: request.max_filter_ratio.clone(),
-            hint: hint(&details),
-            details: Box::new(details),
-        });
-    }
-    if counts.sink_rows == 0 && !request.allow_empty {
-        return Err(LoadFailure::EmptyLoad { files: counts.file_number, details: Box::new(details) });
-    }
-    Ok(details)
-}
-
-fn add_task(details: &mut Details, task: &PlannedTask, report: &TaskReport) -> Result<(), LoadFailure> {
-    let rows_in_segments: u64 = report.segments.iter().map(|segment| segment.rows).sum();
-    let rows_in_files: u64 = report.files.iter().map(|file| file.loaded).sum();
-    if report.files.len() != task.files.len() || rows_in_segments != rows_in_files {
-        return Err(LoadFailure::LostRows {
-            task: report.task,
-            loaded: rows_in_files,
-            written: rows_in_segments,
-        });
-    }
-    for (file, counted) in task.files.iter().zip(&report.files) {
-        if counted.bytes != file.size
-            || counted.read != counted.loaded + counted.filtered + counted.unselected
-        {
-            return Err(LoadFailure::RowAccounting {
-                file: format!("s3://{}/{}", file.bucket, file.key),
-                announced: counted.read,
-                report: *counted,
-            });
-        }
-        let counts = &mut details.counts;
-        counts.scan_rows += counted.read;
-        counts.scan_bytes += counted.bytes;
-        counts.filtered_rows += counted.filtered;
-        counts.unselected_rows += counted.unselected;
-        counts.sink_rows += counted.loaded;
-        counts.file_number += 1;
-        counts.file_size += file.size;
-        details.files.push(HistoryFile {
-            source: file.source,
-            bucket: file.bucket.clone(),
-            key: file.key.clone(),
-            etag: file.etag.clone(),
-            size: file.size,
-            read: counted.read,
-            loaded: counted.loaded,
-            filtered: counted.filtered,
-            unselected: counted.unselected,
-        });
-    }
-    details.rejected.extend(report.rejected.clone());
-    let room = FIRST_ERRORS - details.first_errors.len();
-    details.first_errors.extend(report.first_errors.iter().take(room).cloned());
-    Ok(())
-}
-
-/// Points at the first bad row, so that a person knows where to look.
-fn hint(details: &Details) -> String {
-    let Some(first) = details.first_errors.first() else { return "look at the source".to_owned() };
-    let FirstError { file, row, column, code } = first;
-    let kept = details.rejected.first().map(|path| format!("; rejected rows: {}", folder_of(path)));
-    format!("the first: {file} row {row}, column {column}: {code}{}", kept.unwrap_or_default())
 }
 
 /// What is committed, and under which plan.
@@ -397,6 +299,7 @@ fn record(
         sink_rows: counts.sink_rows,
         file_number: counts.file_number,
         file_size: counts.file_size,
+        skipped_files: counts.skipped_files,
     };
     record.files.clone_from(&details.files);
     record.rejected.clone_from(&details.rejected);
@@ -411,48 +314,6 @@ fn record(
         })
         .collect();
     record
-}
-
-fn details_of(record: HistoryRecord) -> Details {
-    let counts = record.counts;
-    Details {
-        counts: LoadCounts {
-            scan_rows: counts.scan_rows,
-            scan_bytes: counts.scan_bytes,
-            filtered_rows: counts.filtered_rows,
-            unselected_rows: counts.unselected_rows,
-            sink_rows: counts.sink_rows,
-            file_number: counts.file_number,
-            file_size: counts.file_size,
-        },
-        files: record.files,
-        first_errors: record
-            .first_errors
-            .into_iter()
-            .map(|error| FirstError {
-                file: error.file,
-                row: error.row,
-                column: error.column,
-                code: error.code,
-            })
-            .collect(),
-        rejected: record.rejected,
-    }
-}
-
-fn row_error(error: FirstError) -> RowError {
-    RowError { file: error.file, row: error.row, column: error.column, code: error.code }
-}
-
-/// The folder of the rejected rows; with adopted tasks, the one above the attempts.
-fn common_folder(paths: &[String]) -> Option<String> {
-    let first = folder_of(paths.first()?);
-    let same = paths.iter().all(|path| folder_of(path) == first);
-    Some(if same { first } else { folder_of(first) }.to_owned())
-}
-
-fn folder_of(path: &str) -> &str {
-    path.rsplit_once('/').map_or(path, |(folder, _)| folder)
 }
 
 /// RFC 3339, UTC, to the millisecond.

@@ -4,11 +4,14 @@ mod admit;
 mod close;
 mod cut;
 mod drift;
+mod dry_run;
 mod failure;
 mod finish;
+mod manifest;
 mod plan;
 mod ratio;
 mod tasks;
+mod totals;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,6 +34,7 @@ use crate::source::Store;
 pub use close::{CloseRequest, close};
 pub use cut::cut;
 pub use drift::{refuse_new_columns, wanted as wanted_columns};
+pub use dry_run::{DryRunEnd, dry_run};
 pub use failure::LoadFailure;
 pub use ratio::{FilterRatio, RatioError};
 
@@ -55,6 +59,9 @@ pub struct LoadContext {
 ///
 /// Needs a multi-thread runtime: the volume is read and written in place.
 pub async fn run(request: LoadRequest, context: LoadContext) -> LoadReport {
+    if request.dry_run.is_some() {
+        return Box::pin(dry_run(request, None, context)).await.report;
+    }
     let start = SystemTime::now();
     let mut load = Load {
         start,
@@ -119,12 +126,16 @@ impl Load<'_> {
         let folder = block_in_place(|| table.load_folder(&claim))?;
         let folder = self.folder.insert(folder).clone();
         self.enter(Phase::Listing);
-        let listed = plan::list(self.request, &stores, &self.context.metrics.progress).await?;
+        let earlier = block_in_place(|| plan::earlier(self.request, table, &folder))?;
+        let progress = &self.context.metrics.progress;
+        let listed = plan::list(self.request, &stores, plan::newest(&earlier), progress).await?;
         let new_columns =
-            block_in_place(|| drift::new_columns(self.request, &schema, &stores, &listed, &cancel))?;
+            block_in_place(|| drift::new_columns(self.request, &schema, &stores, &listed.files, &cancel))?;
         let schema = drift::widened(&schema, &new_columns)?;
-        let frozen = plan::Frozen { schema: &schema, listed, now_micros: admitted.now_micros };
-        let (plan, earlier) = block_in_place(|| plan::freeze(self.request, table, &folder, frozen))?;
+        let now_micros = admitted.now_micros;
+        let frozen = plan::Frozen { schema: &schema, listed, earlier: &earlier, now_micros };
+        let plan = plan::make(self.request, table.id(), table.version(), frozen)?;
+        let plan = block_in_place(|| folder.put_plan(&plan))?;
         self.enter(Phase::Loading);
         let reports = block_in_place(|| {
             tasks::run_all(
@@ -135,7 +146,7 @@ impl Load<'_> {
                 &earlier,
             )
         })?;
-        let details = finish::check(self.request, &plan, &reports, admitted.ratio)?;
+        let details = totals::check(self.request, &plan, &reports, admitted.ratio)?;
         self.enter(Phase::Committing);
         let rows = finish::Rows {
             folder: &folder,

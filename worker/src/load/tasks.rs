@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{LoadContext, LoadFailure};
 use crate::convert::Rules;
-use crate::pipeline::{self, Job, MemoryShares, Rejects, SMALLEST_BUDGET};
+use crate::pipeline::{self, BadFilePolicy, Job, MemoryShares, Rejects, SMALLEST_BUDGET};
 use crate::progress::Progress;
 use crate::source::Store;
 
@@ -50,7 +50,8 @@ pub fn run_all(
 ) -> Result<Vec<TaskReport>, LoadFailure> {
     let adopted = adopt(folder, plan, earlier)?;
     let kept = adopted.iter().flatten().map(|report| report.rejected_rows).sum();
-    let job = job(parts, kept);
+    let skipped: usize = adopted.iter().flatten().map(|report| report.skipped.len()).sum();
+    let job = job(parts, kept, u32::try_from(skipped).unwrap_or(u32::MAX));
     announce(&job, plan);
     let mut reports = Vec::with_capacity(plan.tasks.len());
     for ((number, task), adopted) in (0_u32..).zip(&plan.tasks).zip(adopted) {
@@ -81,7 +82,7 @@ fn run_one(
         writer: writer_id().to_owned(),
     };
     let rejected_path = folder.rejected_path(number, writer_id());
-    let report = pipeline::run_task(job, identity, rejected_path, task)?;
+    let report = pipeline::run_task(job, &identity, &rejected_path, task)?;
     Ok(folder.put_task_report(&report)?)
 }
 
@@ -107,7 +108,8 @@ fn adopt(
     Ok(adopted)
 }
 
-fn job(parts: &JobParts, kept: u64) -> Job {
+/// The job of these parts; `kept`, `skipped`: rejected rows and files that adopted tasks hold already.
+pub fn job(parts: &JobParts, kept: u64, skipped: u32) -> Job {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = match parts.request.execution.parallelism {
         0 => cores,
@@ -126,6 +128,8 @@ fn job(parts: &JobParts, kept: u64) -> Job {
             parts.request.rejected_records_limit,
             kept,
         ),
+        bad_files: BadFilePolicy::of(&parts.request, skipped),
+        findings: None,
         request: parts.request.clone(),
         stores: parts.stores.clone(),
         files: Arc::clone(&parts.files),
@@ -143,7 +147,7 @@ fn job(parts: &JobParts, kept: u64) -> Job {
 }
 
 /// The bar's ends.
-fn announce(job: &Job, plan: &Plan) {
+pub fn announce(job: &Job, plan: &Plan) {
     let files = plan.tasks.iter().flat_map(|task| &task.files);
     let (count, bytes) = files.fold((0, 0), |(count, bytes), file| (count + 1, bytes + file.size));
     Progress::add(&job.progress.files_total, count);
@@ -152,7 +156,8 @@ fn announce(job: &Job, plan: &Plan) {
 
 fn count_adopted(job: &Job, task: &PlannedTask, report: &TaskReport) {
     let progress = &job.progress;
-    Progress::add(&progress.files_done, task.files.len() as u64);
+    Progress::add(&progress.files_done, (task.files.len() - report.skipped.len()) as u64);
+    Progress::add(&progress.files_skipped, report.skipped.len() as u64);
     Progress::add(&progress.bytes_read, task.files.iter().map(|file| file.size).sum());
     for file in &report.files {
         Progress::add(&progress.rows_read, file.read);

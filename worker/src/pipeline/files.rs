@@ -8,11 +8,13 @@ use longshore_crds::SchemaDrift;
 use longshore_storage::load::{FileReport, PlannedFile, PlannedTask};
 
 use super::Job;
+use super::bad_files::BadFiles;
 use super::decoder::BATCH_ROWS;
 use super::memory::Decoders;
 use super::work::WorkList;
 use crate::convert::FileMapping;
 use crate::decode::{self, FileContext, Part, Parts, Read};
+use crate::dry_run::{self, FilePlace};
 use crate::load::{LoadFailure, refuse_new_columns, wanted_columns};
 use crate::progress::Progress;
 use crate::select::{self, FileFacts};
@@ -49,8 +51,11 @@ pub struct RowCounts {
 /// The files of one task with their counts.
 pub struct TaskFiles<'a> {
     job: &'a Job,
+    number: u32,
     files: &'a [PlannedFile],
     counts: Vec<FileCounts>,
+    /// Those that cannot be read.
+    pub bad: BadFiles,
 }
 
 #[derive(Default)]
@@ -69,10 +74,15 @@ struct FileCounts {
 }
 
 impl<'a> TaskFiles<'a> {
-    /// Nothing opened yet.
-    pub fn new(job: &'a Job, task: &'a PlannedTask) -> Self {
+    /// Nothing opened yet. `bad`: files that are left out from the start.
+    pub fn new(
+        job: &'a Job,
+        number: u32,
+        task: &'a PlannedTask,
+        bad: impl IntoIterator<Item = usize>,
+    ) -> Self {
         let counts = task.files.iter().map(|_| FileCounts::default()).collect();
-        Self { job, files: &task.files, counts }
+        Self { job, number, files: &task.files, counts, bad: BadFiles::new(task.files.len(), bad) }
     }
 
     /// Number of files.
@@ -82,8 +92,21 @@ impl<'a> TaskFiles<'a> {
 
     /// `s3://bucket/key` of a file.
     pub fn name(&self, file: usize) -> String {
-        let PlannedFile { bucket, key, .. } = &self.files[file];
-        if bucket.is_empty() { key.clone() } else { format!("s3://{bucket}/{key}") }
+        self.files[file].uri()
+    }
+
+    /// Place of a file in the plan.
+    pub fn place(&self, file: usize) -> FilePlace {
+        (self.number, file)
+    }
+
+    /// A file cannot be read. `Ok`: the load goes on without it.
+    pub fn failed(&self, file: usize, failure: LoadFailure) -> Result<(), LoadFailure> {
+        self.bad.failed(&self.job.bad_files, file, failure)?;
+        if Progress::get(&self.counts[file].read) > 0 {
+            self.bad.spoil();
+        }
+        Ok(())
     }
 
     /// Opens one file and maps its columns.
@@ -125,6 +148,10 @@ impl<'a> TaskFiles<'a> {
             counts.announced.get_or_init(|| rows);
         }
         counts.parts_left.store(1, Ordering::Relaxed);
+        if let Some(findings) = &self.job.findings {
+            let (columns, extra) = dry_run::fills(&mapping, data.schema());
+            findings.opened(self.place(file), dry_run::format_of(source, &planned.key), columns, extra);
+        }
         let read = Read {
             columns: mapping.projection().to_vec(),
             dictionary_columns: mapping.dictionary_columns(),
@@ -155,6 +182,9 @@ impl<'a> TaskFiles<'a> {
         while let Some(part) = parts.next() {
             if self.job.cancel.is_cancelled() {
                 return Err(LoadFailure::Cancelled);
+            }
+            if self.bad.is_bad(file) {
+                return Ok(());
             }
             let (part, mapping) = (part?, Arc::clone(&mapping));
             self.counts[file].parts_left.fetch_add(1, Ordering::AcqRel);
@@ -202,15 +232,54 @@ impl<'a> TaskFiles<'a> {
 
     /// Brings the bytes of progress to the file's size, whatever the rounding left.
     fn file_done(&self, file: usize) {
-        let shown = Progress::get(&self.counts[file].progress_bytes);
-        Progress::add(&self.job.progress.bytes_read, self.files[file].size.saturating_sub(shown));
+        let counted = &self.counts[file].progress_bytes;
+        let rest = self.files[file].size.saturating_sub(Progress::get(counted));
+        Progress::add(counted, rest);
+        Progress::add(&self.job.progress.bytes_read, rest);
         Progress::add(&self.job.progress.files_done, 1);
     }
 
     /// The accounting, checked: each file was decoded to its end, each row that a footer announces was read,
     /// and each row read was loaded, filtered or unselected (A39).
+    ///
+    /// A file that cannot be read counts nothing. If rows of one are among those written, [`BadFiles::is_spoiled`]
+    /// says so afterwards.
     pub fn reports(&self) -> Result<Vec<FileReport>, LoadFailure> {
-        (0..self.files.len()).map(|file| self.report(file)).collect()
+        let mut reports = Vec::with_capacity(self.files.len());
+        for file in 0..self.files.len() {
+            if !self.bad.is_bad(file) {
+                match self.report(file) {
+                    Ok(report) => {
+                        reports.push(report);
+                        continue;
+                    }
+                    Err(failure) => self.failed(file, failure)?,
+                }
+            }
+            if Progress::get(&self.counts[file].read) > 0 {
+                self.bad.spoil();
+            }
+            reports.push(FileReport { bytes: self.files[file].size, ..FileReport::default() });
+        }
+        Ok(reports)
+    }
+
+    /// Takes what was counted back from the progress: the task is done again.
+    pub fn take_back(&self) {
+        let progress = &self.job.progress;
+        for counts in &self.counts {
+            for (sum, counted) in [
+                (&progress.rows_read, &counts.read),
+                (&progress.rows_loaded, &counts.loaded),
+                (&progress.rows_filtered, &counts.filtered),
+                (&progress.bytes_read, &counts.progress_bytes),
+            ] {
+                Progress::take_back(sum, Progress::get(counted));
+            }
+            if counts.done.load(Ordering::Acquire) {
+                Progress::take_back(&progress.files_done, 1);
+            }
+        }
     }
 
     fn report(&self, file: usize) -> Result<FileReport, LoadFailure> {
@@ -238,9 +307,12 @@ pub fn open_all(files: &TaskFiles<'_>, memory: Decoders, work: &WorkList<Unit>) 
     while let Some(file) = work.next_file() {
         let cut = if files.job.cancel.is_cancelled() {
             Err(LoadFailure::Cancelled)
+        } else if files.bad.is_bad(file) {
+            Ok(())
         } else {
             files.cut(file, memory, work)
         };
+        let cut = cut.or_else(|failure| files.failed(file, failure));
         work.file_cut();
         cut?;
     }

@@ -109,9 +109,10 @@ impl Rejects {
         Ok((path, rows, first_errors))
     }
 
-    /// The task failed: nothing of it stays.
+    /// The task failed, or is done again: nothing of it stays, and its rows are none of the limit's.
     pub fn abandon_task(&self) {
         let task = std::mem::take(&mut *self.lock());
+        self.left.fetch_add(task.rows, Ordering::Relaxed);
         if task.writer.is_some() {
             self.remove(&task.path);
         }

@@ -301,6 +301,16 @@ impl SourceError {
         answer.code.as_deref().is_some_and(|code| CODES.contains(&code))
     }
 
+    /// Whether the object alone is at fault, and not the store or who reads: it is gone, has changed, does not
+    /// have the bytes that it says, or lies in an archive.
+    pub fn is_of_object(&self) -> bool {
+        match self {
+            Self::ObjectNotFound { .. } | Self::ObjectChanged { .. } | Self::RangeOutside { .. } => true,
+            Self::StoreError { answer, .. } => answer.code.as_deref() == Some("InvalidObjectState"),
+            _ => false,
+        }
+    }
+
     /// Whether the same work may succeed later without a change of request, store or rights.
     pub fn is_transient(&self) -> bool {
         match self {

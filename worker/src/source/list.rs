@@ -13,7 +13,6 @@ use super::ListedObject;
 use super::error::SourceError;
 use super::glob::{Glob, Position};
 use super::list_page::{Next, Page, PageRequest};
-use super::metrics::Operation;
 use super::path::PathPattern;
 use super::s3::S3Store;
 
@@ -157,35 +156,14 @@ impl Walk {
         let request = PageRequest { bucket: &self.bucket, prefix: key, from: None, max_keys: Some(1) };
         match self.store.page(request).await {
             Ok(page) => Ok(page.objects.into_iter().find(|object| object.key == key && !is_marker(object))),
-            Err(denied @ SourceError::AccessDenied { .. }) => match self.head(key).await {
-                Ok(object) => Ok(Some(object)),
-                Err(_) => Err(denied),
-            },
+            Err(denied @ SourceError::AccessDenied { .. }) => {
+                match self.store.head(&self.bucket, key).await {
+                    Ok(object) => Ok(Some(object)),
+                    Err(_) => Err(denied),
+                }
+            }
             Err(error) => Err(error),
         }
-    }
-
-    async fn head(&self, key: &str) -> Result<ListedObject, SourceError> {
-        let subject = self.store.subject(Operation::Head, &self.bucket, key);
-        let head = self.store.request(&subject, |number| {
-            let subject = &subject;
-            async move {
-                let answer = self.store.client.head_object().bucket(&self.bucket).key(key).send().await;
-                answer.map_err(|error| super::classify::classify(&error, subject, number))
-            }
-        });
-        let head = head.await?;
-        let size = head.content_length().and_then(|size| u64::try_from(size).ok());
-        let (Some(size), Some(etag)) = (size, head.e_tag()) else {
-            return Err(self.invalid(key, "its HEAD has no size or no ETag".to_owned()));
-        };
-        Ok(ListedObject {
-            bucket: self.bucket.clone(),
-            key: key.to_owned(),
-            size,
-            etag: super::list_page::bare_etag(etag).to_owned(),
-            modified_ms: head.last_modified().and_then(|time| time.to_millis().ok()).unwrap_or_default(),
-        })
     }
 
     fn invalid(&self, prefix: &str, problem: String) -> SourceError {

@@ -10,9 +10,11 @@ mod credentials;
 mod environment;
 mod error;
 mod glob;
+mod head;
 mod list;
 mod list_page;
 mod local;
+mod manifest;
 mod metrics;
 mod path;
 mod pending;
@@ -33,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 pub use coalesce::coalesce;
 pub use error::{SourceError, StoreAnswer};
 pub use glob::{Glob, GlobError};
+pub use manifest::{MAX_MANIFEST_BYTES, ManifestEntry, ManifestError, parse_manifest, split as split_path};
 pub use metrics::{Operation, Outcome, RequestMetrics, RequestSnapshot};
 pub use path::PathPattern;
 pub use pending::PendingBytes;
@@ -139,6 +142,22 @@ impl Store {
         found.sort_by(|a, b| (&a.bucket, &a.key).cmp(&(&b.bucket, &b.key)));
         found.dedup_by(|a, b| a.bucket == b.bucket && a.key == b.key);
         Ok(found)
+    }
+
+    /// One object by its exact key; `None`: there is none.
+    pub async fn find(&self, bucket: &str, key: &str) -> Result<Option<ListedObject>, SourceError> {
+        let found = match &*self.0 {
+            Kind::S3(store) => store.head(bucket, key).await,
+            Kind::Local(_) => {
+                let reason = "is a local path; a manifest names s3:// only".to_owned();
+                return Err(SourceError::InvalidPath { path: key.to_owned(), reason });
+            }
+        };
+        match found {
+            Ok(object) => Ok(Some(object)),
+            Err(SourceError::ObjectNotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Opens an object that was listed. Asks the store nothing.

@@ -12,3 +12,4 @@ mod source;
 mod table_task;
 mod volume;
 mod world;
+mod zones;

@@ -51,7 +51,7 @@ pub(super) fn step(visit: &mut Visit<'_>) {
 }
 
 /// Ends a load that has no run under way: at once if no run was ever started, else once that is closed.
-fn give_up(visit: &mut Visit<'_>, outcome: ClosingOutcome, reason: &str, message: &str) {
+pub(super) fn give_up(visit: &mut Visit<'_>, outcome: ClosingOutcome, reason: &str, message: &str) {
     if visit.execution.open_run.is_some() {
         visit.close(outcome, reason, message);
     } else {
@@ -94,7 +94,10 @@ fn start(visit: &mut Visit<'_>) {
     visit.execution.generation = visit.generation();
     visit.execution.request_digest = Some(digest);
     visit.execution.deadline = request.execution.deadline;
-    visit.execution.open_run = Some(run);
+    visit.execution.dry_run = facts.job.spec.dry_run.is_some();
+    if !visit.execution.dry_run {
+        visit.execution.open_run = Some(run);
+    }
     visit.execution.job_uid = None;
     let name = child_name(&facts.job_name(), &facts.job_uid(), run, Role::Load);
     if visit.follows_lost_node() {

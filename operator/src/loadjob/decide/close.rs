@@ -44,7 +44,7 @@ fn follow(visit: &mut Visit<'_>, closing: &Closing, report: &LoadReport) -> bool
         Outcome::Loaded | Outcome::AlreadyLoaded => end::loaded(visit, report),
         Outcome::Failed if report.closed => closed(visit, closing, report),
         Outcome::Failed if report.newest_run.is_some() => passed(visit, report),
-        Outcome::Failed | Outcome::Unknown => return false,
+        Outcome::Failed | Outcome::Unknown | Outcome::DryRun => return false,
     }
     true
 }

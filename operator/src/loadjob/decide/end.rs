@@ -1,6 +1,8 @@
 //! The ends of a load, and what is left to do after them.
 
-use longshore_crds::{LoadError, LoadExecution, LoadReport, LoadState, Outcome, reasons};
+use longshore_crds::{
+    LoadError, LoadExecution, LoadReport, LoadState, Outcome, exit, loaded_reason, reasons,
+};
 
 use super::visit::{SOON, Visit, instant};
 
@@ -25,8 +27,10 @@ pub(super) fn loaded(visit: &mut Visit<'_>, report: &LoadReport) {
             report.label
         ),
         _ => format!(
-            "{rows} rows of {} files, {} filtered, stand in version {version} of table {table}",
-            report.counts.file_number, report.counts.filtered_rows
+            "{rows} rows of {} files, {} filtered{}, stand in version {version} of table {table}",
+            report.counts.file_number,
+            report.counts.filtered_rows,
+            skipped(report)
         ),
     };
     visit.execution.open_run = None;
@@ -35,10 +39,34 @@ pub(super) fn loaded(visit: &mut Visit<'_>, report: &LoadReport) {
     visit.again = Some(SOON);
 }
 
+/// How many files were left out, and why the first was.
+fn skipped(report: &LoadReport) -> String {
+    match (report.counts.skipped_files, report.skipped_files.first()) {
+        (0, _) => String::new(),
+        (count, None) => format!(", {count} files skipped"),
+        (count, Some(first)) => {
+            format!(", {count} files skipped (the first: {}: {})", first.file, first.code)
+        }
+    }
+}
+
+/// Everything was checked, and nothing was touched: FINISHED, with what the load would end with.
+pub(super) fn dry_run(visit: &mut Visit<'_>, report: &LoadReport) {
+    visit.status.take_figures(report);
+    visit.status.error =
+        report.dry_run.as_ref().filter(|verdict| verdict.exit_code != exit::LOADED).map(|verdict| {
+            LoadError { error_type: verdict.reason.clone(), message: verdict.message.clone() }
+        });
+    visit.status.progress = Some("LOAD:N/A".to_owned());
+    visit.stands(LoadState::Finished, reasons::DRY_RUN, &report.message);
+    visit.delete_children();
+    visit.again = None;
+}
+
 /// From COMMITTED to FINISHED: the status has all that there is to say, whatever became of the pod.
 pub(super) fn finish(visit: &mut Visit<'_>) {
-    let filtered = visit.status.filtered_rows.unwrap_or(0) > 0;
-    let reason = if filtered { reasons::LOADED_WITH_FILTERED_ROWS } else { reasons::LOADED };
+    let status = &visit.status;
+    let reason = loaded_reason(status.skipped_files.unwrap_or(0), status.filtered_rows.unwrap_or(0));
     let message = visit.message();
     visit.stands(LoadState::Finished, reason, &message);
     visit.delete_children();
@@ -83,7 +111,7 @@ fn restate(visit: &mut Visit<'_>) {
     }
 }
 
-/// A CANCELLED load was edited: the next run, with its time before it.
+/// A CANCELLED load, or one that was only looked at, was edited: the next run, with its time before it.
 pub(super) fn start_again(visit: &mut Visit<'_>) {
     let status = visit.facts.status();
     visit.delete_children();

@@ -10,6 +10,8 @@ mod run;
 mod visit;
 
 #[cfg(test)]
+mod dry_run_tests;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;
@@ -82,6 +84,7 @@ fn step(visit: &mut Visit<'_>) {
     match visit.state() {
         None => admit::welcome(visit),
         Some(LoadState::Committed) => end::finish(visit),
+        Some(LoadState::Finished) if execution.dry_run && visit.is_wanted_again() => end::start_again(visit),
         Some(LoadState::Finished) => end::settle(visit),
         Some(LoadState::Cancelled) if !visit.is_wanted_again() => end::settle(visit),
         Some(LoadState::Cancelled) => end::start_again(visit),

@@ -58,6 +58,8 @@ struct ModelJob {
     uid: String,
     run: u32,
     resolves: bool,
+    /// What its request says.
+    dry: bool,
     suspended: bool,
     ended: Option<JobEnd>,
     failures: u32,
@@ -70,6 +72,7 @@ struct ModelPod {
     job_uid: String,
     run: u32,
     resolves: bool,
+    dry: bool,
     /// The apiserver knows it.
     known: bool,
     /// Its process is over.
@@ -109,6 +112,8 @@ enum Step {
     DeleteJob(u8),
     Cancel(bool),
     Edit,
+    /// An edit that makes it a dry run, or no more.
+    DryRun(bool),
     Table(bool),
     Time(u8),
 }
@@ -144,6 +149,7 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => any::<u8>().prop_map(Step::DeleteJob),
         1 => any::<bool>().prop_map(Step::Cancel),
         1 => Just(Step::Edit),
+        1 => any::<bool>().prop_map(Step::DryRun),
         1 => any::<bool>().prop_map(Step::Table),
         3 => (1..100u8).prop_map(Step::Time),
     ]
@@ -178,6 +184,12 @@ impl World {
 
     fn state(&self) -> Option<LoadState> {
         self.job.status.as_ref().and_then(|status| status.state)
+    }
+
+    /// Whether the run of the status is a dry one.
+    fn is_dry(&self) -> bool {
+        let execution = self.job.status.as_ref().and_then(|status| status.execution.as_ref());
+        execution.is_some_and(|execution| execution.dry_run)
     }
 
     fn run(&self) -> u32 {
@@ -282,6 +294,8 @@ impl World {
                 run > facts.run() || !facts.load_pods.iter().any(|pod| pod.started)
             }
             (Some(Committed), Some(Finished)) => true,
+            (Some(Loading | Pending), Some(Finished)) => facts.execution().dry_run,
+            (Some(Finished), Some(Pending)) => facts.execution().dry_run && run > facts.run(),
             (Some(Cancelled), Some(Pending)) => run > facts.run(),
             _ => false,
         };
@@ -314,7 +328,8 @@ impl World {
         let run_was_recorded = !resolves && self.recorded.contains(&name);
         assert!(!run_was_recorded, "the Job of run {run} is made a second time");
         let (suspended, ended, failures, epoch) = (false, None, 0, self.epoch);
-        self.jobs.insert(name, ModelJob { uid, run, resolves, suspended, ended, failures, epoch });
+        let dry = !resolves && self.is_dry();
+        self.jobs.insert(name, ModelJob { uid, run, resolves, dry, suspended, ended, failures, epoch });
     }
 
     /// In the background: its pods are told to end.
@@ -371,6 +386,7 @@ impl World {
                 job_uid: job.uid.clone(),
                 run: job.run,
                 resolves: job.resolves,
+                dry: job.dry,
                 known: true,
                 over: false,
                 started: false,
@@ -400,6 +416,8 @@ impl World {
             pod.started = true;
         } else if pod.resolves {
             self.resolve(&mut pod, fate);
+        } else if pod.dry {
+            self.look(&mut pod, fate);
         } else if let Some(claim) = pod.claim {
             self.load(&mut pod, claim, fate);
         } else {
@@ -410,6 +428,15 @@ impl World {
             }
         }
         self.pods[index] = pod;
+    }
+
+    /// A dry run: whatever it finds, the log stays as it is.
+    fn look(&mut self, pod: &mut ModelPod, fate: Fate) {
+        match fate {
+            Fate::Succeed | Fate::Final => self.end(pod, 0, Some((Outcome::DryRun, false, None))),
+            Fate::Transient => self.end(pod, 70, Some((Outcome::Failed, false, None))),
+            Fate::Killed | Fate::KilledAfterCommit | Fate::OutOfMemory => self.end(pod, 137, None),
+        }
     }
 
     fn load(&mut self, pod: &mut ModelPod, claim: (u32, u32), fate: Fate) {
@@ -484,10 +511,22 @@ impl World {
 
     fn edit(&mut self) {
         use LoadState::{Committed, Finished, Loading};
-        if matches!(self.state(), Some(Loading | Committed | Finished)) {
+        let locked = matches!(self.state(), Some(Loading | Committed | Finished));
+        if locked && self.job.spec.dry_run.is_none() {
             return;
         }
         self.bump();
+    }
+
+    fn set_dry_run(&mut self, dry: bool) {
+        if self.job.spec.dry_run.is_some() == dry {
+            return;
+        }
+        let before = self.job.metadata.generation;
+        self.edit();
+        if self.job.metadata.generation != before {
+            self.job.spec.dry_run = dry.then(longshore_crds::DryRun::default);
+        }
     }
 
     fn bump(&mut self) {
@@ -513,6 +552,7 @@ impl World {
                 }
             }
             Step::Edit => self.edit(),
+            Step::DryRun(dry) => self.set_dry_run(dry),
             Step::Table(ready) => self.table_ready = ready,
             Step::Time(seconds) => self.now += i64::from(seconds),
         }
@@ -522,10 +562,13 @@ impl World {
     /// What is said is true.
     fn check(&self) {
         match self.state() {
+            // What is said of a dry run is none of the log's.
+            Some(LoadState::Finished | LoadState::Cancelled) if self.is_dry() => {}
             Some(LoadState::Finished | LoadState::Committed) => assert!(self.log.loaded, "not in the log"),
             Some(LoadState::Cancelled) => {
                 assert!(!self.log.loaded, "CANCELLED, and the rows are there");
-                let may_load = self.pods.iter().any(|pod| !pod.over && !pod.resolves && self.may_load(pod));
+                let may_load =
+                    self.pods.iter().any(|pod| !pod.over && !pod.resolves && !pod.dry && self.may_load(pod));
                 assert!(!may_load, "CANCELLED, and a pod may still load");
             }
             _ => {}
@@ -564,6 +607,8 @@ fn report(
         table_version: None,
         rejected_record_path: None,
         first_errors: Vec::new(),
+        skipped_files: Vec::new(),
+        dry_run: None,
         times: LoadTimes::default(),
         report_path: None,
         truncated: false,

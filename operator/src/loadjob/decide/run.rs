@@ -1,4 +1,6 @@
 //! A run is under way: its report, what ends it, and how it goes on.
+//!
+//! A dry run claims nothing, so none of this needs a closing claim: its Job is deleted, and that is all.
 
 use std::time::Duration;
 
@@ -6,7 +8,7 @@ use longshore_crds::{ClosingOutcome, LoadReport, LoadState, Outcome, reasons};
 
 use super::super::facts::{Child, Hold, JobEnd, JobFacts, LOST_AFTER_SECONDS, PodFacts};
 use super::visit::{SOON, Visit, WAITING, parse};
-use super::{Action, end};
+use super::{Action, admit, end};
 
 /// Kills for memory after which another pod would only be killed as well.
 const OUT_OF_MEMORY_LIMIT: usize = 2;
@@ -21,13 +23,14 @@ pub(super) fn step(visit: &mut Visit<'_>) {
         return;
     }
     if facts.job.spec.cancel {
-        return visit.close(ClosingOutcome::Cancelled, reasons::USER_CANCELLED, end::CANCELLED_BY_USER);
+        return close(visit, ClosingOutcome::Cancelled, reasons::USER_CANCELLED, end::CANCELLED_BY_USER);
     }
     if visit.state() == Some(LoadState::Loading) && visit.seconds_left() == 0 {
-        return visit.close(ClosingOutcome::TimedOut, reasons::TIMEOUT, end::TIMED_OUT);
+        return close(visit, ClosingOutcome::TimedOut, reasons::TIMEOUT, end::TIMED_OUT);
     }
-    if visit.state() == Some(LoadState::Pending) && visit.generation() != visit.execution.generation {
-        // No container has started: the spec is not locked, and was mended.
+    let is_open = visit.state() == Some(LoadState::Pending) || visit.execution.dry_run;
+    if is_open && visit.generation() != visit.execution.generation {
+        // No container has started, or it only looks: the spec is not locked, and was mended.
         return visit.next_run(0, reasons::SPEC_CHANGED, "the spec was changed: the next run starts");
     }
     match &facts.load {
@@ -51,6 +54,7 @@ pub(super) fn step(visit: &mut Visit<'_>) {
 pub(super) fn follow(visit: &mut Visit<'_>, report: &LoadReport) -> bool {
     match report.outcome {
         Outcome::Loaded | Outcome::AlreadyLoaded => end::loaded(visit, report),
+        Outcome::DryRun if visit.execution.dry_run => end::dry_run(visit, report),
         Outcome::Failed if report.closed => end::failed(visit, report),
         Outcome::Failed if report.newest_run.is_some() => {
             let newest = report.newest_run.unwrap_or_default();
@@ -58,9 +62,18 @@ pub(super) fn follow(visit: &mut Visit<'_>, report: &LoadReport) -> bool {
                 format!("run {newest} of this label stands in the table's log; the next one starts");
             visit.next_run(newest.saturating_add(1), reasons::RUN_PASSED, &message);
         }
-        Outcome::Failed | Outcome::Unknown => return false,
+        Outcome::Failed | Outcome::Unknown | Outcome::DryRun => return false,
     }
     true
+}
+
+/// Ends the run: closed first, unless no attempt of this load was ever made.
+fn close(visit: &mut Visit<'_>, outcome: ClosingOutcome, reason: &str, message: &str) {
+    match outcome {
+        _ if !visit.execution.dry_run => visit.close(outcome, reason, message),
+        ClosingOutcome::NextRun => visit.next_run(0, reason, message),
+        _ => admit::give_up(visit, outcome, reason, message),
+    }
 }
 
 /// The Job was seen before and another one has its name now.
@@ -87,7 +100,7 @@ fn make(visit: &mut Visit<'_>) {
 /// Absence alone proves nothing: the run is closed and the log is read, then the next one starts.
 fn deleted(visit: &mut Visit<'_>) {
     let message = "the Job of this run was deleted; what it left is read from the table's log";
-    visit.close(ClosingOutcome::NextRun, reasons::JOB_DELETED, message);
+    close(visit, ClosingOutcome::NextRun, reasons::JOB_DELETED, message);
 }
 
 fn with_job(visit: &mut Visit<'_>, job: &JobFacts, report: Option<&LoadReport>) {
@@ -99,11 +112,11 @@ fn with_job(visit: &mut Visit<'_>, job: &JobFacts, report: Option<&LoadReport>) 
     let kills = kills.count();
     if kills >= OUT_OF_MEMORY_LIMIT {
         let hold = out_of_memory(job);
-        return visit.close(ClosingOutcome::Failed, &hold.reason, &hold.message);
+        return close(visit, ClosingOutcome::Failed, &hold.reason, &hold.message);
     }
     if let Some(ended) = &job.ended {
         let why = why(facts.load_pods.last(), report, ended, kills > 0, job);
-        return visit.close(ClosingOutcome::Failed, &why.reason, &why.message);
+        return close(visit, ClosingOutcome::Failed, &why.reason, &why.message);
     }
     let failed = last_failure(visit, report).or_else(|| (kills > 0).then(|| out_of_memory(job)));
     go_on(visit, job, failed);

@@ -18,7 +18,7 @@ fn now() -> Timestamp {
 }
 
 /// A LoadJob that nobody has visited, and all that it needs.
-fn facts() -> Facts {
+pub(super) fn facts() -> Facts {
     let job: LoadJob = serde_json::from_value(serde_json::json!({
         "apiVersion": "longshore.dev/v1alpha1", "kind": "LoadJob",
         "metadata": {"name": "j", "namespace": "n", "uid": "u", "generation": 1},
@@ -38,13 +38,13 @@ fn facts() -> Facts {
 }
 
 /// Writes the status down and decides again some seconds later.
-fn then(facts: &mut Facts, decision: Decision, seconds: i64) -> Decision {
+pub(super) fn then(facts: &mut Facts, decision: Decision, seconds: i64) -> Decision {
     facts.job.status = Some(decision.status);
     facts.now = facts.now.saturating_add(SignedDuration::from_secs(seconds)).unwrap();
     decide(facts)
 }
 
-fn load_job() -> JobFacts {
+pub(super) fn load_job() -> JobFacts {
     JobFacts {
         name: "j-load".to_owned(),
         uid: "job".to_owned(),
@@ -54,7 +54,7 @@ fn load_job() -> JobFacts {
     }
 }
 
-fn running() -> PodFacts {
+pub(super) fn running() -> PodFacts {
     PodFacts {
         name: "pod".to_owned(),
         uid: "pod".to_owned(),
@@ -64,12 +64,12 @@ fn running() -> PodFacts {
     }
 }
 
-fn ended(code: i32, message: &str) -> PodFacts {
+pub(super) fn ended(code: i32, message: &str) -> PodFacts {
     let exit = Exit { code, out_of_memory: false, message: message.to_owned() };
     PodFacts { ended: true, exit: Some(exit), ..running() }
 }
 
-fn report(outcome: Outcome, edit: impl FnOnce(&mut LoadReport)) -> String {
+pub(super) fn report(outcome: Outcome, edit: impl FnOnce(&mut LoadReport)) -> String {
     let mut report = LoadReport {
         version: LOAD_REPORT_VERSION,
         label: "l".to_owned(),
@@ -85,6 +85,8 @@ fn report(outcome: Outcome, edit: impl FnOnce(&mut LoadReport)) -> String {
         table_version: Some(3),
         rejected_record_path: None,
         first_errors: Vec::new(),
+        skipped_files: Vec::new(),
+        dry_run: None,
         times: LoadTimes::default(),
         report_path: None,
         truncated: false,
@@ -104,7 +106,7 @@ fn started() -> Facts {
 }
 
 /// A LoadJob whose pod runs.
-fn loading() -> Facts {
+pub(super) fn loading() -> Facts {
     let mut facts = started();
     facts.load_pods = vec![running()];
     let decision = decide(&facts);
@@ -119,13 +121,13 @@ fn said(decision: &Decision) -> (LoadState, String) {
     (decision.status.state.unwrap(), holding.join(" "))
 }
 
-fn message(decision: &Decision) -> String {
+pub(super) fn message(decision: &Decision) -> String {
     let holding = decision.status.conditions.iter().find(|condition| condition.status == "True");
     holding.unwrap().message.clone()
 }
 
 #[track_caller]
-fn assert_said(decision: &Decision, state: LoadState, conditions: &str) {
+pub(super) fn assert_said(decision: &Decision, state: LoadState, conditions: &str) {
     assert_eq!(said(decision), (state, conditions.to_owned()), "{:#?}", decision.status);
 }
 
@@ -270,7 +272,7 @@ fn a_failure_for_good_ends_only_with_the_closing_claim() {
     assert_eq!((closing.outcome, closing.reason.as_str()), (ClosingOutcome::Failed, "DataQuality"));
 }
 
-fn failed_job() -> Option<JobEnd> {
+pub(super) fn failed_job() -> Option<JobEnd> {
     Some(JobEnd::Failed { message: "Job has reached the specified backoff limit".to_owned() })
 }
 

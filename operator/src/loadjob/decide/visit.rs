@@ -189,6 +189,7 @@ fn note(facts: &Facts, status: &LoadJobStatus) -> Option<Note> {
         reasons::STARTING,
         reasons::LOADING,
         reasons::LOADED,
+        reasons::DRY_RUN,
         reasons::CANCELLING,
         reasons::USER_CANCELLED,
         reasons::RESOLVING,
@@ -197,7 +198,9 @@ fn note(facts: &Facts, status: &LoadJobStatus) -> Option<Note> {
         reasons::TABLE_NOT_READY,
         reasons::SPEC_CHANGED,
     ];
-    let calm = normal.contains(&reason.as_str()) && (!stalled || reason == reasons::USER_CANCELLED);
+    let would_fail = reason == reasons::DRY_RUN && status.error.is_some();
+    let calm =
+        normal.contains(&reason.as_str()) && (!stalled || reason == reasons::USER_CANCELLED) && !would_fail;
     let type_ = if calm { EventType::Normal } else { EventType::Warning };
     Some(Note { type_, reason, note: message })
 }

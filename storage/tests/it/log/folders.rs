@@ -25,6 +25,7 @@ fn plan(table: &Table, keys: &[&str]) -> Plan {
         schema_version: 0,
         schema_digest: table.schema().digest(),
         now_micros: 1,
+        manifests: Vec::new(),
         tasks: keys.iter().map(|key| PlannedTask { files: vec![file(key)] }).collect(),
     }
 }
@@ -37,6 +38,7 @@ fn report(task: u32, name: &str) -> TaskReport {
         rejected: None,
         rejected_rows: 0,
         first_errors: Vec::new(),
+        skipped: Vec::new(),
     }
 }
 

@@ -126,6 +126,7 @@ fn write(table: &Table, label: Label, claim: &Claim) -> Option<TaskReport> {
         schema_version: table.version(),
         schema_digest: table.schema().digest(),
         now_micros: 0,
+        manifests: Vec::new(),
         tasks: vec![PlannedTask::default()],
     };
     folder.put_plan(&plan).ok()?;
@@ -154,6 +155,7 @@ fn write(table: &Table, label: Label, claim: &Claim) -> Option<TaskReport> {
         rejected: None,
         rejected_rows: 0,
         first_errors: Vec::new(),
+        skipped: Vec::new(),
     };
     folder.put_task_report(&report).ok()
 }

@@ -39,6 +39,7 @@ pub fn plan(table: &Table, tasks: u32) -> Plan {
         schema_version: 0,
         schema_digest: table.schema().digest(),
         now_micros: 7,
+        manifests: Vec::new(),
         tasks: (0..tasks).map(|task| PlannedTask { files: vec![file(task)] }).collect(),
     }
 }
@@ -51,6 +52,7 @@ pub fn report(task: u32, segments: Vec<Segment>) -> TaskReport {
         rejected: None,
         rejected_rows: 0,
         first_errors: Vec::new(),
+        skipped: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use longshore_storage::load::write_dry_run_report;
 use longshore_storage::table::{LoadMode, Table};
 use longshore_storage::vacuum::{VacuumKind, VacuumOptions};
 
@@ -57,6 +58,17 @@ fn plans_and_reports_go_with_the_outcome_and_rejected_rows_after_the_retention_t
     age(folder.parent().unwrap(), 25);
     vacuum(&place, &KEEP);
     assert!(!folder.parent().unwrap().exists());
+}
+
+#[test]
+fn reports_of_dry_runs_go_after_the_retention_time() {
+    let (place, table) = Place::with_table();
+    let write = || place.root.join(write_dry_run_report(&table, "l", b"{}").unwrap());
+    let (old, new) = (write(), write());
+    age(&old, 49);
+    let outcome = vacuum(&place, &KEEP);
+    assert_eq!((files(&outcome, VacuumKind::RejectedRows), outcome.foreign_files), (1, 0));
+    assert!(!old.exists() && new.exists());
 }
 
 #[test]
