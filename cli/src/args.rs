@@ -144,6 +144,9 @@ pub struct FilesArgs {
     /// Show the columns, with the types that a Table would declare
     #[arg(long)]
     pub schema: bool,
+    /// With --schema: a name whose values stand in the keys as name=value/; may be repeated
+    #[arg(long, value_name = "NAME", requires = "schema")]
+    pub columns_from_path: Vec<String>,
     /// Rows to show
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub rows: usize,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use longshore_crds::TableStatus;
+use longshore_crds::{ColumnOrigin, TableStatus};
 use longshore_storage::durable::Posix;
 use longshore_storage::schema::TableDefinition;
 use longshore_storage::table::{CommitError, PartitionSummary, Table, TableError, Totals};
@@ -14,14 +14,18 @@ pub use longshore_storage::table::LabelState;
 
 /// Makes the table, or opens the one that is there if it agrees with the definition; nullable columns that it
 /// lacks are added.
-pub fn declare(root: &Path, definition: &TableDefinition) -> Result<TableStatus, CommitError> {
+pub fn declare(
+    root: &Path,
+    definition: &TableDefinition,
+    origin: ColumnOrigin,
+) -> Result<TableStatus, CommitError> {
     let (table, _) = Table::declare(Arc::new(Posix), root, definition)?;
-    Ok(status(&table)?)
+    Ok(status(&table, origin)?)
 }
 
 /// What is known of the table now.
-pub fn read(root: &Path) -> Result<TableStatus, TableError> {
-    status(&Table::open(Arc::new(Posix), root)?)
+pub fn read(root: &Path, origin: ColumnOrigin) -> Result<TableStatus, TableError> {
+    status(&Table::open(Arc::new(Posix), root)?, origin)
 }
 
 /// What the table's log says of a label.
@@ -42,10 +46,10 @@ pub fn partitions(root: &Path) -> Result<Vec<PartitionSummary>, TableError> {
     Ok(partitions)
 }
 
-fn status(table: &Table) -> Result<TableStatus, TableError> {
+fn status(table: &Table, origin: ColumnOrigin) -> Result<TableStatus, TableError> {
     let figures = figures(table)?;
     Ok(TableStatus {
-        columns: columns(table)?,
+        columns: columns(table, origin)?,
         column_count: Some(figures.column_count),
         version: Some(figures.table_version),
         rows: Some(figures.rows),

@@ -346,6 +346,8 @@ pub enum ColumnOrigin {
     /// `spec.columns` declares it.
     #[default]
     Declared,
+    /// The files of `spec.inferFrom` have it.
+    Inferred,
     /// A load found it in its source.
     Drift,
 }

@@ -186,7 +186,10 @@ fn open_file(
     store: &Store,
     listed: &ListedObject,
 ) -> Result<Arc<dyn DataFile>, SqlError> {
-    Ok(decode::open(store.object(&listed.planned(0)), FileContext { source, table })?)
+    Ok(decode::open(
+        store.object(&listed.planned(0)),
+        FileContext { source, table, strict: false, now_micros: 0 },
+    )?)
 }
 
 #[async_trait]

@@ -6,6 +6,7 @@ pub mod convert;
 pub mod decode;
 pub mod dry_run;
 pub mod http;
+pub mod infer;
 pub mod load;
 pub mod metrics;
 pub mod pipeline;

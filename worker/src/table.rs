@@ -9,11 +9,13 @@ use longshore_storage::types::{DataType, TypeError};
 use crate::convert::{MappingError, check_default};
 
 mod error;
+mod infer;
 mod partitions;
 mod status;
 pub mod task;
 
 pub use error::TableTaskError;
+pub use infer::{origin, resolved};
 pub use status::{columns, figures};
 
 /// Why a Table's spec makes no table; the message begins with the field.

@@ -21,6 +21,9 @@ pub struct TaskArguments {
     /// Memory budget in bytes; default: 0.6 of the limit of this container, else 1 GiB.
     #[arg(long, env = "LONGSHORE_MEMORY_BYTES")]
     memory: Option<u64>,
+    /// Folder of mounted Secrets: `<dir>/<secret>/access-key-id` and its fellows.
+    #[arg(long, env = "LONGSHORE_SECRETS_DIR")]
+    secrets_dir: Option<PathBuf>,
     /// Where to write the report: a pod's termination message.
     #[arg(long, env = "LONGSHORE_TERMINATION_MESSAGE")]
     termination_message: Option<PathBuf>,
@@ -57,6 +60,7 @@ async fn perform(arguments: &TaskArguments, task: TableTask) -> TableReport {
     let context = TaskContext {
         table_root: arguments.table_dir.clone(),
         memory_bytes: arguments.memory.unwrap_or_else(budget::of_this_container),
+        secrets_dir: arguments.secrets_dir.clone(),
         cancel,
     };
     task::run(request, context).await

@@ -5,10 +5,10 @@ mod suggest;
 
 use std::sync::Arc;
 
-use anyhow::bail;
 use indicatif::{HumanBytes, HumanCount};
+use longshore_crds::InferFrom;
 use longshore_crds::source::{Credentials, S3, SecretRef};
-use longshore_worker::decode::ParquetFile;
+use longshore_worker::infer::infer_listed;
 use longshore_worker::source::{
     ConnectContext, ListedObject, PathPattern, RequestMetrics, SourceError, Store,
 };
@@ -24,25 +24,37 @@ const MAX_CONCURRENT_REQUESTS: usize = 16;
 /// The answer to `files`.
 pub async fn run(args: &FilesArgs, data_dir: &DataDir, cancel: &CancellationToken) -> anyhow::Result<String> {
     let pattern = PathPattern::parse(&args.path)?;
-    let context = ConnectContext {
-        secrets_dir: data_dir.secrets(),
-        runtime: Handle::current(),
-        metrics: Arc::new(RequestMetrics::default()),
-        cancel: cancel.clone(),
-        max_concurrent_requests: MAX_CONCURRENT_REQUESTS,
-    };
+    let context = connect(data_dir, cancel);
     let store =
         if pattern.is_local() { Store::local(&context) } else { Store::connect(&s3(args), &context).await? };
     let listed = store.list_all(std::slice::from_ref(&pattern)).await?;
     if listed.is_empty() {
         return Err(SourceError::no_matching_files([&args.path]).into());
     }
-    let (schema, rows) = (args.schema, args.rows);
+    let (schema, rows, cancel) = (args.schema, args.rows, cancel.clone());
+    let from = InferFrom {
+        paths: vec![args.path.clone()],
+        s3: s3(args),
+        format: None,
+        columns_from_path: args.columns_from_path.clone(),
+        columns: Vec::new(),
+    };
     // The decoder blocks on the bytes that the runtime fetches.
     let answer = tokio::task::spawn_blocking(move || {
-        if schema { describe(&store, &listed) } else { preview::rows(&store, &listed, rows) }
+        if schema { describe(&from, &store, &listed, &cancel) } else { preview::rows(&store, &listed, rows) }
     });
     answer.await?
+}
+
+/// What a connection needs from this process.
+pub fn connect(data_dir: &DataDir, cancel: &CancellationToken) -> ConnectContext {
+    ConnectContext {
+        secrets_dir: data_dir.secrets(),
+        runtime: Handle::current(),
+        metrics: Arc::new(RequestMetrics::default()),
+        cancel: cancel.clone(),
+        max_concurrent_requests: MAX_CONCURRENT_REQUESTS,
+    }
 }
 
 fn s3(args: &FilesArgs) -> S3 {
@@ -58,13 +70,15 @@ fn s3(args: &FilesArgs) -> S3 {
     }
 }
 
-/// The columns of the first file, and how a Table would declare them.
-fn describe(store: &Store, listed: &[ListedObject]) -> anyhow::Result<String> {
-    let Some(first) = listed.first() else { bail!("no file") };
-    let file = ParquetFile::open(store.object(&first.planned(0)))?;
-    let bytes: u64 = listed.iter().map(|object| object.size).sum();
-    let mut text = format!("{} files, {}\n", HumanCount(listed.len() as u64), HumanBytes(bytes));
-    text += &format!("columns of {} ({} rows):\n\n", file.name(), HumanCount(file.total_rows()));
-    text += &suggest::columns(file.schema());
-    Ok(text)
+/// The columns of all files, and how a Table would declare them.
+fn describe(
+    from: &InferFrom,
+    store: &Store,
+    listed: &[ListedObject],
+    cancel: &CancellationToken,
+) -> anyhow::Result<String> {
+    let found = infer_listed(from, store, listed, cancel)?;
+    let (files, read) = (HumanCount(found.files as u64), HumanCount(found.read as u64));
+    let text = format!("{files} files, {}; columns of {read} of them:\n\n", HumanBytes(found.bytes));
+    Ok(text + &suggest::columns(&found.columns))
 }

@@ -1,19 +1,25 @@
 //! The first rows of files.
 
+use std::sync::Arc;
+
 use arrow::record_batch::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
-use longshore_worker::decode::{ParquetFile, ReadOptions, UNSUPPORTED_KEY};
+use longshore_crds::source::Source;
+use longshore_worker::decode::{DataFile, Read, UNSUPPORTED_KEY};
+use longshore_worker::infer;
 use longshore_worker::source::{ListedObject, Store};
 
 /// Bytes that the decoder may hold.
 const BUDGET_BYTES: usize = 256 << 20;
+/// Bytes of a block of a text file.
+const BLOCK_BYTES: usize = 1 << 20;
 
 /// The first `limit` rows of the first file that has rows, as a table.
 pub fn rows(store: &Store, listed: &[ListedObject], limit: usize) -> anyhow::Result<String> {
     let mut batches = Vec::new();
     for object in listed {
-        let file = ParquetFile::open(store.object(&object.planned(0)))?;
-        batches = first_batches(&file, limit)?;
+        let file = infer::open(&Source::default(), store.object(&object.planned(0)))?;
+        batches = first_batches(&*file, limit)?;
         if batches.iter().any(|batch| batch.num_rows() > 0) {
             break;
         }
@@ -21,15 +27,21 @@ pub fn rows(store: &Store, listed: &[ListedObject], limit: usize) -> anyhow::Res
     Ok(format!("{}\n", pretty_format_batches(&batches)?))
 }
 
-fn first_batches(file: &ParquetFile, limit: usize) -> anyhow::Result<Vec<RecordBatch>> {
-    let options =
-        ReadOptions { batch_rows: limit.max(1), budget_bytes: BUDGET_BYTES, dictionary_columns: Vec::new() };
-    let columns = readable_columns(file);
+fn first_batches(file: &dyn DataFile, limit: usize) -> anyhow::Result<Vec<RecordBatch>> {
+    let read = Read {
+        columns: readable_columns(file),
+        dictionary_columns: Vec::new(),
+        batch_rows: limit.max(1),
+        budget_bytes: BUDGET_BYTES,
+        block_bytes: BLOCK_BYTES,
+    };
+    let mut parts = file.parts(Arc::new(read))?;
     let mut left = limit;
     let mut batches = Vec::new();
-    for group in 0..file.row_groups() {
-        for batch in file.read(group, &columns, &options)? {
-            let batch = batch?;
+    while let Some(part) = parts.next() {
+        let mut reader = part?.start()?;
+        while let Some(decoded) = reader.next(0) {
+            let batch = decoded?.batch;
             let batch = batch.slice(0, batch.num_rows().min(left));
             left -= batch.num_rows();
             batches.push(batch);
@@ -42,7 +54,7 @@ fn first_batches(file: &ParquetFile, limit: usize) -> anyhow::Result<Vec<RecordB
 }
 
 /// Columns that can be decoded; of the others it is said why they are left out.
-fn readable_columns(file: &ParquetFile) -> Vec<usize> {
+fn readable_columns(file: &dyn DataFile) -> Vec<usize> {
     let mut columns = Vec::new();
     for (index, field) in file.schema().fields().iter().enumerate() {
         match field.metadata().get(UNSUPPORTED_KEY) {

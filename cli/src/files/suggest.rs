@@ -1,38 +1,28 @@
-//! How a Table would declare the columns of a file.
+//! How a Table would declare the columns of files.
 
-use arrow::datatypes::{Field, Schema};
-use longshore_worker::convert::column_type;
+use longshore_worker::infer::{InferredColumn, InferredFrom};
 
 use crate::print::grid;
 
-/// The columns of a file with the type suggested for each, then the same as YAML for `spec.columns`.
-pub fn columns(schema: &Schema) -> String {
-    let header = ["COLUMN", "FILE TYPE", "NULLABLE", "SUGGESTED TYPE"].map(str::to_owned);
-    let suggested: Vec<(&Field, Result<String, String>)> = schema
-        .fields()
+/// The columns of files with the type that holds the values of all, then the same as YAML for `spec.columns`.
+pub fn columns(columns: &[InferredColumn]) -> String {
+    let header = ["COLUMN", "TYPE", "FROM"].map(str::to_owned);
+    let rows: Vec<Vec<String>> = columns
         .iter()
-        .map(|field| (&**field, column_type(field).map(|found| found.to_string())))
-        .collect();
-    let rows: Vec<Vec<String>> = suggested
-        .iter()
-        .map(|(field, data_type)| {
-            let data_type = data_type.clone().unwrap_or_else(|reason| format!("none: {reason}"));
-            vec![
-                field.name().clone(),
-                field.data_type().to_string(),
-                field.is_nullable().to_string(),
-                data_type,
-            ]
+        .map(|column| {
+            let from = match &column.from {
+                InferredFrom::File(file) => file.clone(),
+                InferredFrom::Hint => "stated".to_owned(),
+                InferredFrom::Path => "the keys".to_owned(),
+            };
+            vec![column.name.clone(), column.data_type.to_string(), from]
         })
         .collect();
     let mut text = grid(&header, &rows);
     text += "\nspec:\n  columns:\n";
-    for (field, data_type) in suggested {
-        if let Ok(data_type) = data_type {
-            let nullable = if field.is_nullable() { "" } else { ", nullable: false" };
-            text +=
-                &format!("  - {{name: {}, type: {}{nullable}}}\n", quoted(field.name()), quoted(&data_type));
-        }
+    for column in columns {
+        let (name, data_type) = (quoted(&column.name), quoted(&column.data_type.to_string()));
+        text += &format!("  - {{name: {name}, type: {data_type}}}\n");
     }
     text
 }
@@ -52,21 +42,24 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use arrow::datatypes::DataType as ArrowType;
+    use longshore_storage::types::DataType;
 
     use super::*;
 
     #[test]
     fn the_yaml_is_a_list_of_columns() {
-        let schema = Schema::new(vec![
-            Field::new("UserID", ArrowType::Int64, false),
-            Field::new("no", ArrowType::Decimal128(4, 1), true),
-        ]);
-        let text = columns(&schema);
+        let column = |name: &str, data_type| InferredColumn {
+            name: name.to_owned(),
+            data_type,
+            from: InferredFrom::File("s3://b/f".to_owned()),
+        };
+        let found =
+            [column("UserID", DataType::BigInt), column("no", DataType::Decimal { precision: 4, scale: 1 })];
+        let text = columns(&found);
         let (_, yaml) = text.split_once("spec:\n").unwrap();
         assert_eq!(
             yaml,
-            "  columns:\n  - {name: UserID, type: BIGINT, nullable: false}\n  - {name: \"no\", type: \"DECIMAL(4,1)\"}\n"
+            "  columns:\n  - {name: UserID, type: BIGINT}\n  - {name: \"no\", type: \"DECIMAL(4,1)\"}\n"
         );
         let read: serde_json::Value = serde_yaml::from_str(&format!("spec:\n{yaml}")).unwrap();
         assert_eq!(read["spec"]["columns"][1]["name"], "no");

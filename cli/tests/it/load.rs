@@ -326,3 +326,36 @@ fn partitions_are_described() {
     assert!(said.code != 0 && said.err.contains("spec.partitionBy[0].list.partitions[1]"), "{said:?}");
     assert!(said.err.contains("the value (n0) is in `even` already"), "{said:?}");
 }
+
+#[test]
+fn a_table_takes_its_columns_from_files() {
+    let (program, server) = stage(2);
+    let inferred = "
+apiVersion: longshore.dev/v1alpha1
+kind: Table
+metadata: {name: inferred}
+spec:
+  inferFrom:
+    paths: [\"s3://bucket/d/*.parquet\"]
+    columns: [{name: name, type: VARCHAR(3)}]
+  distribution: {hash: {columns: [id], buckets: 2}}
+";
+    let said = program.apply_text(inferred);
+    assert_eq!((said.code, said.out.as_str()), (0, "table.longshore.dev/inferred created\n"), "{said:?}");
+    let json = program.run(["get", "table", "inferred", "-o", "json"]).out;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let columns = &json["status"]["columns"];
+    assert_eq!(columns[0]["name"], "id");
+    assert_eq!(
+        (&columns[0]["type"], &columns[0]["origin"]),
+        (&"INT".into(), &"Inferred".into()),
+        "{columns}"
+    );
+    assert_eq!(columns[1]["type"], "VARCHAR(3)");
+    let job = load_job("s3://bucket/d/*.parquet", "").replace("table: t", "table: inferred");
+    assert_eq!(program.apply_text(&job).code, 0);
+    // The files are asked once.
+    drop(server);
+    let said = program.apply_text(inferred);
+    assert_eq!((said.code, said.out.as_str()), (0, "table.longshore.dev/inferred unchanged\n"), "{said:?}");
+}

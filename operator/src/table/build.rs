@@ -167,6 +167,15 @@ pub fn check_pod(table: &Table, config: &Config) -> Result<(), PodError> {
     pod.template().map(|_| ())
 }
 
+/// The Secret with which the files are read that bring the columns of a table.
+fn secrets(table: &Table, task: TableTask) -> Vec<String> {
+    let from = table.spec.infer_from.as_ref().filter(|_| task == TableTask::Declare);
+    from.and_then(|from| from.s3.credentials.secret_ref.as_ref())
+        .map(|secret| secret.name.clone())
+        .into_iter()
+        .collect()
+}
+
 /// The Job that a Table's status names, and the ConfigMap with its request. Both are made once and carry one
 /// name, which is never used for another Job.
 ///
@@ -185,7 +194,7 @@ pub fn job(table: &Table, config: &Config) -> Result<(ConfigMap, Job), BuildErro
         role,
         arguments: [role.name(), "--request", REQUEST_FILE].map(str::to_owned).into(),
         request_config_map: Some(&name),
-        secrets: Vec::new(),
+        secrets: secrets(table, named.task),
         worker: &table.spec.worker,
         labels: BTreeMap::new(),
         config,

@@ -238,6 +238,25 @@ fn the_job_has_one_name_and_carries_the_declaration() {
 }
 
 #[test]
+fn a_table_whose_columns_come_from_files_mounts_their_secret_while_it_is_declared() {
+    let mut world = World::new(json!({"existingClaim": "shared"}));
+    world.found.table.spec.columns.clear();
+    let from = json!({"paths": ["s3://b/*"], "s3": {"credentials": {"secretRef": {"name": "aws"}}}});
+    world.found.table.spec.infer_from = Some(serde_json::from_value(from).unwrap());
+    world.bind("claim-uid");
+    world.visit();
+    let secrets = |world: &World| {
+        let (_, job) = build::job(&world.found.table, &config()).unwrap();
+        let volumes = job.spec.unwrap().template.spec.unwrap().volumes.unwrap();
+        let secrets = volumes.into_iter().find(|volume| volume.name == "secrets");
+        secrets.map(|volume| serde_json::to_value(&volume.projected).unwrap().to_string())
+    };
+    assert!(secrets(&world).unwrap().contains("\"aws\""));
+    world.found.table.status.as_mut().unwrap().job.as_mut().unwrap().task = TableTask::Maintain;
+    assert_eq!(secrets(&world), None);
+}
+
+#[test]
 fn a_report_makes_the_table_ready() {
     let mut world = World::new(json!({}));
     world.bind("claim-uid");

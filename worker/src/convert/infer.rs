@@ -3,7 +3,10 @@
 use arrow::datatypes::{DataType as ArrowType, Field};
 use longshore_storage::types::{DataType, LARGEINT_PRECISION, StructField};
 
+use super::Zone;
+use super::parse::{parse_boolean, parse_decimal, parse_f64, parse_integer};
 use crate::decode::{EXTENSION_JSON, EXTENSION_KEY, EXTENSION_UUID, UNSUPPORTED_KEY};
+use longshore_expression::datetime::{parse_date, parse_datetime};
 
 /// Most digits of a DECIMAL.
 const MAX_DECIMAL_DIGITS: u8 = 38;
@@ -36,6 +39,7 @@ fn type_text(field: &Field) -> Result<String, String> {
         ArrowType::Date32 | ArrowType::Date64 => "DATE",
         ArrowType::Timestamp(..) => "DATETIME",
         ArrowType::Utf8 | ArrowType::LargeUtf8 if extension == Some(EXTENSION_JSON) => "JSON",
+        ArrowType::Utf8 if extension == Some(EXTENSION_UUID) => "VARCHAR(36)",
         ArrowType::Utf8 | ArrowType::LargeUtf8 => "STRING",
         ArrowType::FixedSizeBinary(_) if extension == Some(EXTENSION_UUID) => "VARCHAR(36)",
         ArrowType::Binary | ArrowType::LargeBinary | ArrowType::FixedSizeBinary(_) => "VARBINARY",
@@ -59,6 +63,23 @@ fn map_text(entries: &Field) -> Result<String, String> {
             Ok(format!("MAP<{},{}>", type_text(&parts[0])?, type_text(&parts[1])?))
         }
         other => Err(format!("a map of {other} has no counterpart")),
+    }
+}
+
+/// Whether a load would take a text as a value of this type, and lose nothing of it.
+pub fn reads_as(text: &str, data_type: &DataType) -> bool {
+    let bytes = text.as_bytes();
+    match data_type {
+        DataType::Boolean => parse_boolean(bytes).is_ok(),
+        DataType::BigInt => parse_integer(bytes).is_ok(),
+        DataType::Decimal { precision, scale } => parse_decimal(bytes, i32::from(*scale))
+            .is_ok_and(|value| value.unsigned_abs() < 10u128.pow(u32::from(*precision))),
+        DataType::Double => parse_f64(text).is_ok(),
+        // A longer text has a time, which a DATE leaves off.
+        DataType::Date => bytes.len() <= 10 && parse_date(bytes, Zone::UTC).is_ok(),
+        DataType::DateTime => parse_datetime(bytes, Zone::UTC).is_ok(),
+        DataType::String => true,
+        _ => false,
     }
 }
 

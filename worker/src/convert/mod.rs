@@ -43,7 +43,7 @@ pub use converter::{Converted, Converter, Rules};
 pub use default::check_default;
 pub use derived::{Derived, Expressions, Input, as_type};
 pub use error::{ConvertError, MappingError};
-pub use infer::{column_type, common_type};
+pub use infer::{column_type, common_type, reads_as};
 pub use longshore_expression::zone::{Zone, ZoneError};
 pub use mapping::{FileColumns, FileMapping, Filling, check_columns};
 pub use type_name::type_name;

@@ -113,6 +113,20 @@ pub enum DecodeError {
         /// What is wrong there.
         reason: String,
     },
+    /// A part of the file does not fit in the memory of its reader.
+    #[error(
+        "file {file}, {place}: needs {needed} bytes of memory, and {budget} are given; give the worker more memory, or write the file in smaller parts"
+    )]
+    PartTooLarge {
+        /// Name of the object.
+        file: String,
+        /// Where: `stripe 3, column "a"`, `block at byte 1024`.
+        place: String,
+        /// Bytes that are needed, as far as that is known.
+        needed: u64,
+        /// Bytes that are given.
+        budget: u64,
+    },
     /// A record is refused by a policy that fails the load.
     #[error("file {file}, record {row} at byte {byte_offset}: {reason}")]
     RefusedRecord {
@@ -138,7 +152,7 @@ impl DecodeError {
             Self::CorruptPage { .. } => "CorruptPage",
             Self::UnsupportedEncoding { .. } => "UnsupportedEncoding",
             Self::UnsupportedType { .. } => "UnsupportedType",
-            Self::MemoryBudgetTooSmall { .. } => "MemoryBudgetTooSmall",
+            Self::MemoryBudgetTooSmall { .. } | Self::PartTooLarge { .. } => "MemoryBudgetTooSmall",
             Self::WrongFormat { .. } => "WrongFormat",
             Self::UnknownFormat { .. } => "UnknownFormat",
             Self::InvalidFile { .. } => "InvalidFile",

@@ -23,6 +23,11 @@ pub trait DataFile: Send + Sync + Debug {
     /// Rows that the file says it has; `None` where only reading tells.
     fn announced_rows(&self) -> Option<u64>;
 
+    /// Whether the types of [`Self::schema`] are the file's own; those of text formats are to be guessed.
+    fn has_types(&self) -> bool {
+        true
+    }
+
     /// Begins to cut the file into parts.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use super::csv::CsvFile;
 use super::json::{Absent, JsonColumn, JsonFile};
 use super::magic::kind;
 use super::text::Codec;
-use super::{DataFile, DecodeError, ParquetFile};
+use super::{AvroFile, DataFile, DecodeError, OrcFile, ParquetFile};
 use crate::source::ReadObject;
 
 /// First bytes that are looked at to say what a file is.
@@ -52,9 +52,14 @@ pub fn open(object: Arc<dyn ReadObject>, context: FileContext<'_>) -> Result<Arc
         },
         Format::Csv(options) => open_csv(object, options, context),
         Format::Json(options) => open_json(object, options, context),
-        Format::Orc(_) | Format::Avro(_) => {
-            Err(DecodeError::UnknownFormat { file: object.name().to_owned() })
-        }
+        Format::Orc(_) => match OrcFile::open(Arc::clone(&object)) {
+            Ok(file) => Ok(Arc::new(file)),
+            Err(error) => Err(explained(&*object, "ORC", b"ORC", error)),
+        },
+        Format::Avro(_) => match AvroFile::open(Arc::clone(&object)) {
+            Ok(file) => Ok(Arc::new(file)),
+            Err(error) => Err(explained(&*object, "Avro", b"Obj\x01", error)),
+        },
     }
 }
 

@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use longshore_crds::LoadRequest;
 use longshore_storage::schema::TableSchema;
 
+use super::{FilterRatio, LoadFailure, manifest};
 use crate::convert::{Rules, Zone, check_default};
 use crate::select::{SelectError, check_source};
-use super::{FilterRatio, LoadFailure, manifest};
 use crate::source::{PathPattern, SourceError};
 
 /// A request that can be worked on.

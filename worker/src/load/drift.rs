@@ -1,8 +1,6 @@
 //! Columns that the files have and the table does not (`schemaDrift`).
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema};
 use longshore_crds::{LoadRequest, OnFileError, SchemaDrift};
@@ -11,13 +9,10 @@ use longshore_storage::schema::{Column, TableSchema};
 use longshore_storage::types::DataType;
 use tokio_util::sync::CancellationToken;
 
-use super::LoadFailure;
+use super::{LoadFailure, read_all};
 use crate::convert::{MappingError, column_type, common_type};
 use crate::decode::{self, FileContext};
 use crate::source::Store;
-
-/// Footers read at a time: the wait is for the store.
-const READERS: usize = 16;
 
 /// Refuses a file with a column that the table does not have.
 pub fn refuse_new_columns(file: &str, table: &TableSchema, schema: &Schema) -> Result<(), MappingError> {
@@ -52,7 +47,7 @@ pub fn new_columns(
     let files: Vec<&PlannedFile> = listed.iter().filter(drifting).collect();
     // The task that meets a bad file says what is wrong with it.
     let goes_on = request.on_file_error == OnFileError::SkipFile || request.dry_run.is_some();
-    let found = read_all(&files, cancel, |file| {
+    let found = read_all(&files, cancel, |file| -> Result<Option<FileDrift>, LoadFailure> {
         let index = file.source as usize;
         let context = FileContext {
             source: &request.sources[index],
@@ -96,38 +91,6 @@ pub fn wanted(schema: &TableSchema, declared: usize, file: &Schema) -> Option<Ve
     }
     let has = |column: &&Column| file.fields().iter().any(|f| f.name().eq_ignore_ascii_case(&column.name));
     Some(declared.iter().chain(new.iter().filter(has)).map(|column| column.name.clone()).collect())
-}
-
-/// Applies `read` to every file, several at a time; the results are in the files' order.
-fn read_all<T: Send>(
-    files: &[&PlannedFile],
-    cancel: &CancellationToken,
-    read: impl Fn(&PlannedFile) -> Result<T, LoadFailure> + Sync,
-) -> Result<Vec<T>, LoadFailure> {
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new(Vec::with_capacity(files.len()));
-    let work = || -> Result<(), LoadFailure> {
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(file) = files.get(index) else { return Ok(()) };
-            if cancel.is_cancelled() {
-                return Err(LoadFailure::Cancelled);
-            }
-            // After an error the others need not go on.
-            let result = read(file).inspect_err(|_| next.store(files.len(), Ordering::Relaxed))?;
-            results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
-        }
-    };
-    thread::scope(|scope| {
-        let readers: Vec<_> = (0..READERS.min(files.len())).map(|_| scope.spawn(work)).collect();
-        readers.into_iter().try_for_each(|reader| match reader.join() {
-            Ok(result) => result,
-            Err(_) => Err(LoadFailure::Internal { message: "a reader of footers panicked".to_owned() }),
-        })
-    })?;
-    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results.sort_by_key(|(index, _)| *index);
-    Ok(results.into_iter().map(|(_, result)| result).collect())
 }
 
 /// What one file has beyond the table.

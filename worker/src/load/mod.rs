@@ -10,6 +10,7 @@ mod finish;
 mod manifest;
 mod plan;
 mod ratio;
+mod read_all;
 mod tasks;
 mod totals;
 
@@ -37,6 +38,7 @@ pub use drift::{refuse_new_columns, wanted as wanted_columns};
 pub use dry_run::{DryRunEnd, dry_run};
 pub use failure::LoadFailure;
 pub use ratio::{FilterRatio, RatioError};
+pub use read_all::{ReadAllError, read_all};
 
 use finish::Ended;
 

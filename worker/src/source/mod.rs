@@ -40,6 +40,7 @@ pub use metrics::{Operation, Outcome, RequestMetrics, RequestSnapshot};
 pub use path::PathPattern;
 pub use pending::PendingBytes;
 pub use retry::RetryPolicy;
+pub use url_decode::percent_decoded;
 
 /// A frozen object that can be read by ranges from blocking threads.
 pub trait ReadObject: Send + Sync + 'static {

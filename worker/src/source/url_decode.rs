@@ -15,6 +15,27 @@ pub(super) fn url_decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// Undoes the encoding of a value in a key: `%XX` is a byte, all else stands for itself, a `%` without two
+/// digits and bytes that are no UTF-8 too.
+pub fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, behind)) = rest.split_first() {
+        rest = behind;
+        let pair = behind.split_first_chunk::<2>().filter(|_| *byte == b'%');
+        let decoded =
+            pair.and_then(|([high, low], behind)| Some((16 * digit(*high)? + digit(*low)?, behind)));
+        bytes.push(match decoded {
+            Some((decoded, behind)) => {
+                rest = behind;
+                decoded
+            }
+            None => *byte,
+        });
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
 fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
@@ -28,6 +49,15 @@ mod tests {
         assert_eq!(url_decode("a%2Cb/c+d/dt%3D1%253A2%2B/%C3%BC").as_deref(), Some("a,b/c d/dt=1%3A2+/ü"));
         assert_eq!(url_decode("東京").as_deref(), Some("東京"));
         assert_eq!(url_decode("a%0Ab").as_deref(), Some("a\nb"));
+    }
+
+    #[test]
+    fn values_of_keys_keep_what_is_no_encoding() {
+        for (text, value) in
+            [("a%3Ab", "a:b"), ("a+b", "a+b"), ("50%", "50%"), ("%zz%41", "%zzA"), ("%ff", "%ff")]
+        {
+            assert_eq!(percent_decoded(text), value);
+        }
     }
 
     #[test]

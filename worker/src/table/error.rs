@@ -5,6 +5,7 @@ use longshore_storage::compact::CompactionError;
 use longshore_storage::table::{CommitError, TableError};
 
 use super::TableSpecError;
+use crate::infer::InferError;
 use crate::load::LoadFailure;
 
 /// Why a table was not declared or maintained; it is as it was, or maintained in part.
@@ -16,6 +17,9 @@ pub enum TableTaskError {
     /// The definition in it.
     #[error(transparent)]
     Definition(#[from] TableSpecError),
+    /// The columns that it leaves to files.
+    #[error(transparent)]
+    Infer(#[from] InferError),
     /// The table or its volume.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -39,6 +43,7 @@ impl TableTaskError {
         match self {
             Self::Request(_) => "InvalidRequest",
             Self::Definition(error) => error.category(),
+            Self::Infer(error) => error.category(),
             Self::Table(error) => error.category(),
             Self::Commit(error) => error.category(),
             Self::Compaction(error) => error.category(),
@@ -51,6 +56,13 @@ impl TableTaskError {
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Request(_) | Self::Definition(_) => exit::REQUEST,
+            Self::Infer(error) => match error {
+                InferError::Source(error) => LoadFailure::from(error).exit_code(),
+                InferError::Decode(error) => LoadFailure::from(error).exit_code(),
+                InferError::Cancelled => exit::TERMINATED,
+                InferError::Internal(_) => exit::TRANSIENT,
+                _ => exit::REQUEST,
+            },
             // Only an edit of the declaration mends it.
             Self::Table(TableError::InvalidDefinition(_))
             | Self::Commit(CommitError::Table(TableError::InvalidDefinition(_))) => exit::REQUEST,

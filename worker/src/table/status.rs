@@ -25,16 +25,16 @@ pub fn figures(table: &Table) -> Result<TableFigures, TableError> {
     })
 }
 
-/// The first columns, in order, with where they came from.
+/// The first columns, in order, with where they came from: what no load brought has this `origin`.
 ///
 /// # Errors
 /// The schema in the log cannot be read.
-pub fn columns(table: &Table) -> Result<Vec<ColumnStatus>, TableError> {
+pub fn columns(table: &Table, origin: ColumnOrigin) -> Result<Vec<ColumnStatus>, TableError> {
     let drifted = table.drifted_columns()?;
     let columns = table.schema().columns().iter().take(LISTED_COLUMNS).map(|column| ColumnStatus {
         name: column.name.clone(),
         data_type: column.data_type.to_string(),
-        origin: if drifted.contains(&column.name) { ColumnOrigin::Drift } else { ColumnOrigin::Declared },
+        origin: if drifted.contains(&column.name) { ColumnOrigin::Drift } else { origin },
     });
     Ok(columns.collect())
 }

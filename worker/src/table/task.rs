@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use longshore_crds::{
-    ColumnStatus, MaintenanceReport, TABLE_REPORT_VERSION, TableFigures, TableOutcome, TableReport,
-    TableRequest, TableTask, exit,
+    ColumnOrigin, ColumnStatus, MaintenanceReport, TABLE_REPORT_VERSION, TableFigures, TableOutcome,
+    TableReport, TableRequest, TableTask, exit,
 };
 use longshore_storage::compact::{CompactionOptions, Compactor};
 use longshore_storage::durable::Posix;
@@ -15,7 +15,11 @@ use longshore_storage::table::{Declared, Table};
 use longshore_storage::vacuum::VacuumOptions;
 use tokio_util::sync::CancellationToken;
 
-use super::{TableTaskError, columns, definition, figures};
+use super::{TableTaskError, columns, definition, figures, origin, resolved};
+use crate::source::{ConnectContext, RequestMetrics};
+
+/// Requests in flight at once while columns are read from files.
+const MAX_CONCURRENT_REQUESTS: usize = 16;
 
 /// What belongs to the process and not to the request.
 #[derive(Debug, Clone)]
@@ -24,6 +28,8 @@ pub struct TaskContext {
     pub table_root: PathBuf,
     /// Memory budget of the process, bytes.
     pub memory_bytes: u64,
+    /// Folder of mounted Secrets, for a table whose columns come from files.
+    pub secrets_dir: Option<PathBuf>,
     /// Stops maintenance between two tablets.
     pub cancel: CancellationToken,
 }
@@ -48,13 +54,19 @@ pub async fn run(request: TableRequest, context: TaskContext) -> TableReport {
         flag.store(true, Ordering::Relaxed);
     });
     let (table, task) = (request.table.clone(), request.task);
-    let root = context.table_root.clone();
-    let ended = tokio::task::spawn_blocking(move || perform(&request, &context, &cancelled)).await;
-    let ended = ended.unwrap_or_else(|error| Err(TableTaskError::Internal(error.to_string())));
+    let (root, origin) = (context.table_root.clone(), origin(&request.definition));
+    let ended = match with_columns(request, &context).await {
+        Ok(request) => {
+            let work = move || perform(&request, &context, &cancelled, origin);
+            let ended = tokio::task::spawn_blocking(work).await;
+            ended.unwrap_or_else(|error| Err(TableTaskError::Internal(error.to_string())))
+        }
+        Err(error) => Err(error),
+    };
     let mut report = report(&table, task, ended);
     if report.outcome == TableOutcome::Failed {
         // What was refused has changed nothing: the figures of the table as it stands are still of use.
-        let standing = tokio::task::spawn_blocking(move || standing(&root)).await;
+        let standing = tokio::task::spawn_blocking(move || standing(&root, origin)).await;
         if let Ok(Some((figures, columns))) = standing {
             report.figures = Some(figures);
             report.columns = columns;
@@ -63,19 +75,38 @@ pub async fn run(request: TableRequest, context: TaskContext) -> TableReport {
     report
 }
 
+/// The request with the columns that its Table leaves to files.
+async fn with_columns(
+    mut request: TableRequest,
+    context: &TaskContext,
+) -> Result<TableRequest, TableTaskError> {
+    if request.task == TableTask::Declare {
+        let connect = ConnectContext {
+            secrets_dir: context.secrets_dir.clone(),
+            runtime: tokio::runtime::Handle::current(),
+            metrics: Arc::new(RequestMetrics::default()),
+            cancel: context.cancel.clone(),
+            max_concurrent_requests: MAX_CONCURRENT_REQUESTS,
+        };
+        request.definition = resolved(&request.definition, &context.table_root, &connect).await?;
+    }
+    Ok(request)
+}
+
 fn perform(
     request: &TableRequest,
     context: &TaskContext,
     cancelled: &AtomicBool,
+    origin: ColumnOrigin,
 ) -> Result<Done, TableTaskError> {
     match request.task {
-        TableTask::Declare => declare(request, &context.table_root),
-        TableTask::Maintain => maintain(request, context, cancelled),
+        TableTask::Declare => declare(request, &context.table_root, origin),
+        TableTask::Maintain => maintain(request, context, cancelled, origin),
     }
 }
 
 /// Makes the table, takes it as it stands, or adds the columns that it lacks.
-fn declare(request: &TableRequest, root: &Path) -> Result<Done, TableTaskError> {
+fn declare(request: &TableRequest, root: &Path, origin: ColumnOrigin) -> Result<Done, TableTaskError> {
     let definition = definition(&request.definition)?;
     let (table, declared) = Table::declare(Arc::new(Posix), root, &definition)?;
     let (outcome, message) = match declared {
@@ -87,7 +118,7 @@ fn declare(request: &TableRequest, root: &Path) -> Result<Done, TableTaskError> 
             (TableOutcome::Altered, what)
         }
     };
-    done(&table, outcome, message, None)
+    done(&table, outcome, message, None, origin)
 }
 
 /// Merges small segments, removes what no one needs, and makes a checkpoint if one pays.
@@ -95,6 +126,7 @@ fn maintain(
     request: &TableRequest,
     context: &TaskContext,
     cancelled: &AtomicBool,
+    origin: ColumnOrigin,
 ) -> Result<Done, TableTaskError> {
     let mut table = Table::open(Arc::new(Posix), &context.table_root)?;
     let options = CompactionOptions {
@@ -120,13 +152,13 @@ fn maintain(
         "merged {} segments into {}, removed {} files of {} bytes",
         compacted.inputs, compacted.outputs, removed.files, removed.bytes
     );
-    done(&table, TableOutcome::Maintained, message, Some(maintenance))
+    done(&table, TableOutcome::Maintained, message, Some(maintenance), origin)
 }
 
 /// The table, if there is one.
-fn standing(root: &Path) -> Option<(TableFigures, Vec<ColumnStatus>)> {
+fn standing(root: &Path, origin: ColumnOrigin) -> Option<(TableFigures, Vec<ColumnStatus>)> {
     let table = Table::open(Arc::new(Posix), root).ok()?;
-    Some((figures(&table).ok()?, columns(&table).ok()?))
+    Some((figures(&table).ok()?, columns(&table, origin).ok()?))
 }
 
 fn done(
@@ -134,8 +166,9 @@ fn done(
     outcome: TableOutcome,
     message: String,
     maintenance: Option<MaintenanceReport>,
+    origin: ColumnOrigin,
 ) -> Result<Done, TableTaskError> {
-    Ok(Done { outcome, message, figures: figures(table)?, columns: columns(table)?, maintenance })
+    Ok(Done { outcome, message, figures: figures(table)?, columns: columns(table, origin)?, maintenance })
 }
 
 /// A report that tells of nothing yet.

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod bad_input;
+mod columnar;
 mod crash;
 mod decode;
 mod http;
+mod infer;
 mod load;
 mod oracles;
 mod refused;

@@ -3,11 +3,14 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 
 use longshore_crds::{ColumnOrigin, TableOutcome, TableReport, TableRequest, TableSpec, TableTask, exit};
 use serde_json::{Value, json};
 
-use crate::world::World;
+use arrow::array::{Int32Array, StringArray};
+
+use crate::world::{World, batch};
 
 fn spec(columns: &Value) -> TableSpec {
     let distribution = json!({"hash": {"columns": ["id"], "buckets": 2}});
@@ -45,6 +48,7 @@ impl Pod {
             .arg("--request")
             .arg(&path)
             .env("LONGSHORE_TABLE_DIR", self.world.root())
+            .env("LONGSHORE_SECRETS_DIR", self.world.secrets())
             .env("LONGSHORE_TERMINATION_MESSAGE", &self.message)
             .env("LONGSHORE_MEMORY_BYTES", "134217728")
             .env("LONGSHORE_LISTEN", "127.0.0.1:0")
@@ -156,4 +160,42 @@ fn maintenance_keeps_every_row_and_tells_what_it_did() {
     assert_eq!(pod.world.rows().num_rows(), 120);
     // What was merged stays for readers of the older version.
     assert!(done.removed_files < 24, "{report:?}");
+}
+
+#[test]
+fn a_table_takes_its_columns_from_files_once() {
+    let pod = Pod::new();
+    let file = batch(vec![
+        ("id", Arc::new(Int32Array::from(vec![1])) as _),
+        ("name", Arc::new(StringArray::from(vec!["n"])) as _),
+    ]);
+    pod.world.put_batch("in/1.parquet", &file);
+    let mut spec = spec(&json!([]));
+    spec.infer_from = Some(crate::infer::from(&pod.world, "in/*"));
+    let declare = || {
+        let request = TableRequest::new("t", &spec, TableTask::Declare);
+        pod.run("table", &serde_json::to_vec(&request).unwrap())
+    };
+    let told = |report: &TableReport| -> Vec<String> {
+        report.columns.iter().map(|c| format!("{} {} {:?}", c.name, c.data_type, c.origin)).collect()
+    };
+    let report = declare();
+    assert_eq!((report.outcome, report.exit_code), (TableOutcome::Created, exit::LOADED), "{report:?}");
+    assert_eq!(told(&report), ["id INT Inferred", "name STRING Inferred"]);
+    // Other files do not change a table that stands.
+    pod.world.put_batch("in/2.parquet", &batch(vec![("other", Arc::new(Int32Array::from(vec![1])) as _)]));
+    let report = declare();
+    assert_eq!((report.outcome, report.exit_code), (TableOutcome::Unchanged, exit::LOADED), "{report:?}");
+    assert_eq!(told(&report), ["id INT Inferred", "name STRING Inferred"]);
+}
+
+#[test]
+fn a_table_whose_files_are_not_there_is_told_and_not_made() {
+    let pod = Pod::new();
+    let mut spec = spec(&json!([]));
+    spec.infer_from = Some(crate::infer::from(&pod.world, "in/*"));
+    let request = TableRequest::new("t", &spec, TableTask::Declare);
+    let report = pod.run("table", &serde_json::to_vec(&request).unwrap());
+    assert_eq!((report.reason.as_str(), report.exit_code), ("NoMatchingFiles", exit::SOURCE), "{report:?}");
+    assert!(report.message.contains("in/*"), "{report:?}");
 }

@@ -159,6 +159,10 @@ impl DataFile for CsvFile {
         &self.shared.schema
     }
 
+    fn has_types(&self) -> bool {
+        false
+    }
+
     fn announced_rows(&self) -> Option<u64> {
         None
     }

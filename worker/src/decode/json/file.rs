@@ -73,6 +73,10 @@ impl DataFile for JsonFile {
         &self.rules.schema
     }
 
+    fn has_types(&self) -> bool {
+        false
+    }
+
     fn announced_rows(&self) -> Option<u64> {
         None
     }

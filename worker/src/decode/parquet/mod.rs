@@ -21,7 +21,6 @@
 
 mod column;
 mod delta_guard;
-mod fetch;
 mod file;
 mod footer;
 mod layout;

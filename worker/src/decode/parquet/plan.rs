@@ -1,7 +1,6 @@
 //! What reading a row group takes: its chunks, their types and their bounds, before anything is fetched.
 
 use super::column::{ColumnDecoder, Slice};
-use super::fetch::Fetch;
 use super::file::ReadOptions;
 use super::layout::ChunkNeed;
 use super::memory::PageMemory;
@@ -9,6 +8,7 @@ use super::pages::{Bookmark, ChunkFacts, Pages, Position};
 use super::schema::FileColumn;
 use super::windows::{ChunkBytes, Fault, Windows};
 use crate::decode::error::{DecodeError, Place};
+use crate::decode::fetch::Fetch;
 use crate::source::ReadObject;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use parquet::basic::{Compression, Encoding};

@@ -1,7 +1,6 @@
 //! The batches of a row group.
 
 use super::column::ColumnDecoder;
-use super::fetch::{Fetch, MAX_GAP, fetch_ranges};
 use super::layout::{ChunkNeed, Layout, choose_layout};
 use super::memory::PageMemory;
 use super::pages::{Bookmark, Position};
@@ -9,6 +8,7 @@ use super::plan::GroupPlan;
 use super::slices::SliceReader;
 use super::windows::Windows;
 use crate::decode::error::DecodeError;
+use crate::decode::fetch::{Fetch, MAX_GAP, fetch_ranges};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};

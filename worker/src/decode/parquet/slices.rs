@@ -1,13 +1,13 @@
 //! Wide row groups: a few columns at a time, one batch at a time.
 
 use super::column::Slice;
-use super::fetch::{Fetch, fetch_ranges};
 use super::layout::SliceBudget;
 use super::memory::PageMemory;
 use super::pages::{Bookmark, Position};
 use super::plan::{ColumnPlan, GroupPlan, LeafPlan};
 use super::windows::Windows;
 use crate::decode::error::DecodeError;
+use crate::decode::fetch::{Fetch, fetch_ranges};
 use arrow::array::ArrayRef;
 use parquet::basic::Type;
 use std::ops::Range;

@@ -1,7 +1,7 @@
 //! A column chunk, read front to back through windows.
 
-use super::fetch::Fetch;
 use crate::decode::error::DecodeError;
+use crate::decode::fetch::Fetch;
 use crate::source::ReadObject;
 use bytes::{Buf, Bytes};
 use parquet::errors::ParquetError;

@@ -5,7 +5,7 @@ mod codecs;
 mod damage;
 mod dictionary;
 mod footer;
-mod object;
+pub mod object;
 mod types;
 mod wide;
 

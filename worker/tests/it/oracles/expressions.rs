@@ -19,7 +19,7 @@ const ROWS: usize = 40;
 /// A random expression of a type: `i`nteger, `t`ext or `b`oolean.
 fn random(of: &mut StdRng, kind: char, depth: u32) -> String {
     let leaf = depth == 0 || of.random_ratio(1, 5);
-    let mut part = |of: &mut StdRng, kind| random(of, kind, depth.saturating_sub(1));
+    let part = |of: &mut StdRng, kind| random(of, kind, depth.saturating_sub(1));
     match (kind, leaf) {
         ('i', true) => {
             let number = of.random_range(-20..20).to_string();

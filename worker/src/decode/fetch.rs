@@ -7,12 +7,12 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Chunks that are read once are fetched together if at most so many bytes lie between them.
-pub(super) const MAX_GAP: u64 = 256 * 1024;
+pub(in crate::decode) const MAX_GAP: u64 = 256 * 1024;
 /// No fetch is longer.
-pub(super) const MAX_FETCH: u64 = 8 * 1024 * 1024;
+pub(in crate::decode) const MAX_FETCH: u64 = 8 * 1024 * 1024;
 
 /// A range that is on its way or here. The bytes are released with the last clone of the `Arc` around it.
-pub(super) struct Fetch {
+pub(in crate::decode) struct Fetch {
     range: Range<u64>,
     state: Mutex<State>,
 }
@@ -46,7 +46,11 @@ impl Fetch {
     /// # Errors
     /// What the source says, once; later callers learn only that it failed.
     pub fn bytes(&self, file: &str) -> Result<Bytes, DecodeError> {
-        let invalid = |reason: String| DecodeError::InvalidParquet { file: file.to_owned(), reason };
+        let invalid = |reason: String| DecodeError::Damaged {
+            file: file.to_owned(),
+            place: format!("bytes {} to {}", self.range.start, self.range.end),
+            reason,
+        };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = match std::mem::replace(&mut *state, State::Failed) {
             State::Pending(pending) => pending.wait(),
@@ -55,12 +59,7 @@ impl Fetch {
         };
         let bytes = answer?;
         if bytes.len() as u64 != self.range.end - self.range.start {
-            return Err(invalid(format!(
-                "of the bytes {} to {} only {} came",
-                self.range.start,
-                self.range.end,
-                bytes.len()
-            )));
+            return Err(invalid(format!("only {} of them came", bytes.len())));
         }
         *state = State::Here(bytes.clone());
         Ok(bytes)
@@ -69,7 +68,10 @@ impl Fetch {
 
 /// Few ranges that cover all of `wanted`: long ones are cut, and joined with neighbours at most `max_gap`
 /// bytes away.
-pub(super) fn fetch_ranges(wanted: impl IntoIterator<Item = Range<u64>>, max_gap: u64) -> Vec<Range<u64>> {
+pub(in crate::decode) fn fetch_ranges(
+    wanted: impl IntoIterator<Item = Range<u64>>,
+    max_gap: u64,
+) -> Vec<Range<u64>> {
     coalesce(wanted.into_iter().flat_map(cut), max_gap, MAX_FETCH)
 }
 

@@ -1,0 +1,301 @@
+//! A column of a stripe, decoded batch by batch.
+
+use super::bits::{Bits, ByteRuns};
+use super::decimal::Decimals;
+use super::fault::{BatchSpace, Fault, Result};
+use super::integer::Integers;
+use super::schema::{Kind, Node, entries_field, part_fields};
+use super::stream::Stream;
+use super::streams::{StreamKind, Streams};
+use super::text::{Dictionary, Direct, offsets, spread, total};
+use super::time::{Timestamps, WriterZone};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, BooleanArray, Int8Array, ListArray, MapArray, PrimitiveArray,
+    StructArray, UInt32Array,
+};
+use arrow::buffer::NullBuffer;
+use arrow::compute::take;
+use arrow::datatypes::{
+    DataType, Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, UInt32Type,
+};
+use std::sync::Arc;
+
+/// Decodes one column, or a part of one.
+pub(super) struct ColumnDecoder {
+    /// Which values are not NULL; absent if all are not.
+    present: Option<Bits>,
+    values: Values,
+}
+
+/// The values that are not NULL.
+enum Values {
+    Boolean(Bits),
+    Byte(ByteRuns),
+    Short(Integers),
+    Int(Integers),
+    Long(Integers),
+    Date(Integers),
+    Float(Stream),
+    Double(Stream),
+    Text(Direct),
+    Dictionary(Dictionary),
+    Binary(Direct),
+    Timestamp(Timestamps),
+    Decimal(Decimals),
+    List { lengths: Integers, item: Box<ColumnDecoder>, node: Node },
+    Map { lengths: Integers, key: Box<ColumnDecoder>, value: Box<ColumnDecoder>, nodes: Box<(Node, Node)> },
+    Struct { parts: Vec<ColumnDecoder>, nodes: Vec<(String, Node)> },
+}
+
+impl ColumnDecoder {
+    /// Begins to decode; blocks where a dictionary has to be read. `keep_dictionary`: text that has one is
+    /// given with it.
+    pub fn new(node: &Node, streams: &Streams<'_>, keep_dictionary: bool) -> Result<Self> {
+        let present = streams.has(node.id, StreamKind::Present);
+        let present = present.then(|| Bits::new(streams.open(node.id, StreamKind::Present)));
+        Ok(Self { present, values: Values::new(node, streams, keep_dictionary)? })
+    }
+
+    /// The next `rows` rows.
+    pub fn next(&mut self, rows: usize, space: &mut BatchSpace) -> Result<ArrayRef> {
+        let nulls = match &mut self.present {
+            Some(present) => present.next_nulls(rows, space)?,
+            None => None,
+        };
+        let values = rows - nulls.as_ref().map_or(0, NullBuffer::null_count);
+        self.values.next(values, nulls, space)
+    }
+}
+
+impl Values {
+    fn new(node: &Node, streams: &Streams<'_>, keep_dictionary: bool) -> Result<Self> {
+        let open = |kind| streams.open(node.id, kind);
+        let integers = |kind, signed| streams.integers(node.id, kind, signed);
+        let below = |node: &Node| ColumnDecoder::new(node, streams, false);
+        let timestamps = |zone, instants| -> Result<Timestamps> {
+            let seconds = integers(StreamKind::Data, true)?;
+            Ok(Timestamps { seconds, nanos: integers(StreamKind::Secondary, false)?, zone, instants })
+        };
+        Ok(match &node.kind {
+            Kind::Boolean => Self::Boolean(Bits::new(open(StreamKind::Data))),
+            Kind::Byte => Self::Byte(ByteRuns::new(open(StreamKind::Data))),
+            Kind::Short => Self::Short(integers(StreamKind::Data, true)?),
+            Kind::Int => Self::Int(integers(StreamKind::Data, true)?),
+            Kind::Long => Self::Long(integers(StreamKind::Data, true)?),
+            Kind::Date => Self::Date(integers(StreamKind::Data, true)?),
+            Kind::Float => Self::Float(open(StreamKind::Data)),
+            Kind::Double => Self::Double(open(StreamKind::Data)),
+            Kind::Binary => Self::Binary(Direct {
+                lengths: integers(StreamKind::Length, false)?,
+                bytes: open(StreamKind::Data),
+            }),
+            Kind::Text => match streams.dictionary_size(node.id)? {
+                None => Self::Text(Direct {
+                    lengths: integers(StreamKind::Length, false)?,
+                    bytes: open(StreamKind::Data),
+                }),
+                Some(size) => {
+                    let numbers = integers(StreamKind::Data, false)?;
+                    let values = Direct {
+                        lengths: integers(StreamKind::Length, false)?,
+                        bytes: open(StreamKind::DictionaryData),
+                    };
+                    let share = streams.share();
+                    Self::Dictionary(Dictionary::read(numbers, values, size, keep_dictionary, share)?)
+                }
+            },
+            Kind::Timestamp => Self::Timestamp(timestamps(streams.zone().map_err(Fault::Damaged)?, false)?),
+            Kind::Instant => Self::Timestamp(timestamps(WriterZone::UTC, true)?),
+            Kind::Decimal { precision, scale } => Self::Decimal(Decimals {
+                numbers: open(StreamKind::Data),
+                scales: integers(StreamKind::Secondary, true)?,
+                precision: *precision,
+                scale: *scale,
+            }),
+            Kind::List(item) => Self::List {
+                lengths: integers(StreamKind::Length, false)?,
+                item: Box::new(below(item)?),
+                node: Node::clone(item),
+            },
+            Kind::Map(key, value) => Self::Map {
+                lengths: integers(StreamKind::Length, false)?,
+                key: Box::new(below(key)?),
+                value: Box::new(below(value)?),
+                nodes: Box::new((Node::clone(key), Node::clone(value))),
+            },
+            Kind::Struct(nodes) => Self::Struct {
+                parts: nodes.iter().map(|(_, part)| below(part)).collect::<Result<_>>()?,
+                nodes: nodes.clone(),
+            },
+        })
+    }
+
+    fn next(&mut self, values: usize, nulls: Option<NullBuffer>, space: &mut BatchSpace) -> Result<ArrayRef> {
+        match self {
+            Self::Boolean(bits) => boolean(bits, values, nulls, space),
+            Self::Byte(bytes) => {
+                space.take(values, 2)?;
+                let mut found = vec![0; values];
+                bytes.fill(&mut found)?;
+                let found = spread(found.into_iter().map(|byte| byte as i8), values, nulls.as_ref());
+                Ok(Arc::new(Int8Array::new(found.into(), nulls)))
+            }
+            Self::Short(numbers) => integers::<Int16Type>(numbers, values, nulls, space),
+            Self::Int(numbers) => integers::<Int32Type>(numbers, values, nulls, space),
+            Self::Date(numbers) => integers::<Date32Type>(numbers, values, nulls, space),
+            Self::Long(numbers) => integers::<Int64Type>(numbers, values, nulls, space),
+            Self::Float(stream) => floats::<Float32Type, 4>(stream, values, nulls, space, f32::from_le_bytes),
+            Self::Double(stream) => {
+                floats::<Float64Type, 8>(stream, values, nulls, space, f64::from_le_bytes)
+            }
+            Self::Text(texts) => texts.next_text(values, nulls, space),
+            Self::Binary(bytes) => bytes.next_bytes(values, nulls, space),
+            Self::Dictionary(dictionary) => dictionary.next(values, nulls, space),
+            Self::Timestamp(timestamps) => timestamps.next(values, nulls, space),
+            Self::Decimal(decimals) => decimals.next(values, nulls, space),
+            Self::List { lengths, item, node } => {
+                let (lengths, count) = next_lengths(lengths, values, nulls.as_ref(), space)?;
+                let items = item.next(count, space)?;
+                let offsets = offsets(&lengths, nulls.as_ref())?;
+                let list = ListArray::try_new(node.item_field(), offsets, items, nulls);
+                Ok(Arc::new(list.map_err(|error| Fault::Damaged(error.to_string()))?))
+            }
+            Self::Map { lengths, key, value, nodes } => {
+                let (lengths, count) = next_lengths(lengths, values, nulls.as_ref(), space)?;
+                let (keys, values) = (key.next(count, space)?, value.next(count, space)?);
+                map(&lengths, keys, values, nulls, nodes)
+            }
+            Self::Struct { parts, nodes } => structs(parts, nodes, values, nulls, space),
+        }
+    }
+}
+
+fn boolean(
+    bits: &mut Bits,
+    values: usize,
+    nulls: Option<NullBuffer>,
+    space: &mut BatchSpace,
+) -> Result<ArrayRef> {
+    let found = bits.next(values, space)?;
+    let found = match &nulls {
+        None => found,
+        Some(_) => spread(found.iter(), values, nulls.as_ref()).into(),
+    };
+    Ok(Arc::new(BooleanArray::new(found, nulls)))
+}
+
+fn integers<T: ArrowPrimitiveType>(
+    numbers: &mut Integers,
+    values: usize,
+    nulls: Option<NullBuffer>,
+    space: &mut BatchSpace,
+) -> Result<ArrayRef>
+where
+    T::Native: TryFrom<i64>,
+{
+    let rows = nulls.as_ref().map_or(values, NullBuffer::len);
+    space.take(values, 8)?;
+    space.take(rows, size_of::<T::Native>())?;
+    let mut found = vec![0; values];
+    numbers.fill(&mut found)?;
+    let narrow: std::result::Result<Vec<T::Native>, _> = found.into_iter().map(T::Native::try_from).collect();
+    let narrow = narrow.map_err(|_| Fault::damaged("a number is out of the range of its type"))?;
+    let array = match &nulls {
+        None => PrimitiveArray::<T>::new(narrow.into(), None),
+        Some(_) => PrimitiveArray::<T>::new(spread(narrow.into_iter(), values, nulls.as_ref()).into(), nulls),
+    };
+    Ok(Arc::new(array))
+}
+
+fn floats<T: ArrowPrimitiveType, const WIDTH: usize>(
+    stream: &mut Stream,
+    values: usize,
+    nulls: Option<NullBuffer>,
+    space: &mut BatchSpace,
+    read: fn([u8; WIDTH]) -> T::Native,
+) -> Result<ArrayRef> {
+    let rows = nulls.as_ref().map_or(values, NullBuffer::len);
+    space.take(values + rows, WIDTH)?;
+    let mut bytes = vec![0; values * WIDTH];
+    stream.exact(&mut bytes)?;
+    let (chunks, _) = bytes.as_chunks::<WIDTH>();
+    let found = spread(chunks.iter().map(|chunk| read(*chunk)), values, nulls.as_ref());
+    Ok(Arc::new(PrimitiveArray::<T>::new(found.into(), nulls)))
+}
+
+/// The lengths of lists that are not NULL, and how many items they have together.
+fn next_lengths(
+    lengths: &mut Integers,
+    values: usize,
+    nulls: Option<&NullBuffer>,
+    space: &mut BatchSpace,
+) -> Result<(Vec<i64>, usize)> {
+    space.take(values, 8)?;
+    space.take(nulls.map_or(values, NullBuffer::len) + 1, 4)?;
+    let mut found = vec![0; values];
+    lengths.fill(&mut found)?;
+    let count = total(&found)?;
+    // What items of no width are, they still are.
+    space.take(count, 1)?;
+    Ok((found, count))
+}
+
+fn map(
+    lengths: &[i64],
+    keys: ArrayRef,
+    values: ArrayRef,
+    nulls: Option<NullBuffer>,
+    nodes: &(Node, Node),
+) -> Result<ArrayRef> {
+    if keys.null_count() > 0 {
+        return Err(Fault::damaged("a key of a map is NULL"));
+    }
+    let damaged = |error: arrow::error::ArrowError| Fault::Damaged(error.to_string());
+    let field = entries_field(&nodes.0, &nodes.1);
+    let DataType::Struct(fields) = field.data_type() else {
+        return Err(Fault::damaged("a map has no entries"));
+    };
+    let entries = StructArray::try_new(fields.clone(), vec![keys, values], None).map_err(damaged)?;
+    let offsets = offsets(lengths, nulls.as_ref())?;
+    Ok(Arc::new(MapArray::try_new(field, offsets, entries, nulls, false).map_err(damaged)?))
+}
+
+/// Parts of a NULL are not stored.
+fn structs(
+    parts: &mut [ColumnDecoder],
+    nodes: &[(String, Node)],
+    values: usize,
+    nulls: Option<NullBuffer>,
+    space: &mut BatchSpace,
+) -> Result<ArrayRef> {
+    let damaged = |error: arrow::error::ArrowError| Fault::Damaged(error.to_string());
+    let rows = nulls.as_ref().map_or(values, NullBuffer::len);
+    let places = nulls.as_ref().map(|nulls| {
+        let places = spread(0..values as u32, values, Some(nulls));
+        UInt32Array::new(places.into(), Some(nulls.clone()))
+    });
+    let mut arrays = Vec::with_capacity(parts.len());
+    for part in parts {
+        let array = part.next(values, space)?;
+        arrays.push(match &places {
+            None => array,
+            Some(places) => at_places(&array, places, space)?,
+        });
+    }
+    let array = if nodes.is_empty() {
+        StructArray::new_empty_fields(rows, nulls)
+    } else {
+        StructArray::try_new(part_fields(nodes), arrays, nulls).map_err(damaged)?
+    };
+    Ok(Arc::new(array))
+}
+
+/// The values at these places; NULL where there is none.
+fn at_places(
+    array: &ArrayRef,
+    places: &PrimitiveArray<UInt32Type>,
+    space: &mut BatchSpace,
+) -> Result<ArrayRef> {
+    space.take(array.get_buffer_memory_size(), 1)?;
+    take(array, places, None).map_err(|error| Fault::Damaged(error.to_string()))
+}

@@ -1,0 +1,100 @@
+//! Why no columns come from files.
+
+use longshore_storage::types::TypeError;
+
+use crate::decode::DecodeError;
+use crate::source::SourceError;
+
+/// Why no columns come from files. A message names the file or the field, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum InferError {
+    /// Listing or reading failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// Names that differ in case only.
+    #[error(
+        "columns {first} of {first_file} and {second} of {second_file} differ in case only; rename one, or declare the columns of the table"
+    )]
+    CaseConflict {
+        /// One name.
+        first: String,
+        /// Where it stands first.
+        first_file: String,
+        /// The other.
+        second: String,
+        /// Where it stands.
+        second_file: String,
+    },
+    /// A column that cannot be read, and whose type is not stated.
+    #[error("column {column} of {file}: {reason}; declare the columns of the table, without this one")]
+    NoType {
+        /// The column.
+        column: String,
+        /// The first file that has it.
+        file: String,
+        /// Why it has no type.
+        reason: String,
+    },
+    /// A text file without names.
+    #[error(
+        "file {file}: its columns have no names; state format.csv.header: true where the first record names them, or declare the columns of the table"
+    )]
+    NoNames {
+        /// The file.
+        file: String,
+    },
+    /// A hint that names no column.
+    #[error("inferFrom.columns[{index}].name: no file has a column {column}")]
+    UnknownHint {
+        /// Index of the hint.
+        index: usize,
+        /// Its name.
+        column: String,
+    },
+    /// A hint whose type is none.
+    #[error("inferFrom.columns[{index}].type: {error}")]
+    HintType {
+        /// Index of the hint.
+        index: usize,
+        /// What is wrong with it.
+        error: TypeError,
+    },
+    /// A key without a value for a column of the path.
+    #[error("inferFrom.columnsFromPath: key {key} has no {name}=value/; leave the name out, or the file")]
+    MissingPathKey {
+        /// The name.
+        name: String,
+        /// The key.
+        key: String,
+    },
+    /// The files have no columns at all.
+    #[error("the files have no columns; state the columns of the table")]
+    NoColumns,
+    /// Stopped from outside.
+    #[error("stopped while the columns of the files were read")]
+    Cancelled,
+    /// A fault of this program.
+    #[error("a fault of longshore itself: {0}")]
+    Internal(String),
+}
+
+impl InferError {
+    /// Stable name of the kind of error.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::Source(error) => error.category(),
+            Self::Decode(error) => error.category(),
+            Self::CaseConflict { .. } => "CaseConflict",
+            Self::NoNames { .. } => "NoColumnNames",
+            Self::NoType { .. } => "NoColumnType",
+            Self::UnknownHint { .. } | Self::HintType { .. } => "InvalidHint",
+            Self::MissingPathKey { .. } => "MissingPathKey",
+            Self::NoColumns => "NoColumns",
+            Self::Cancelled => "Cancelled",
+            Self::Internal(_) => "Internal",
+        }
+    }
+}
