@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(
             load_job_problems(with("sources", json!([{"paths": ["s3://b/k"], "fromat": {"parquet": {}}}]))),
             [
-                "spec.sources[0].fromat: unknown field, expected one of columns, format, paths, s3; did you mean `format`?"
+                "spec.sources[0].fromat: unknown field, expected one of columns, columnsFromPath, format, manifest, onMissingPathKey, paths, s3, set, where; did you mean `format`?"
             ]
         );
         assert_eq!(
@@ -252,7 +252,11 @@ mod tests {
             ("strictMode", json!("yes"), "spec.strictMode: expected true or false, found the text `yes`"),
             ("sources", json!([]), "spec.sources: 0 entries, expected 1 to 32"),
             ("sources", json!({}), "spec.sources: expected a list, found fields"),
-            ("sources", json!([{}]), "spec.sources[0].paths: required, but not given"),
+            (
+                "sources",
+                json!([{"paths": "s3://b/k"}]),
+                "spec.sources[0].paths: expected a list, found the text `s3://b/k`",
+            ),
             (
                 "onMissingColumn",
                 json!("fail"),
@@ -270,7 +274,7 @@ mod tests {
         let formats = json!([{"paths": ["s3://b/k"], "format": {}}]);
         assert_eq!(
             load_job_problems(with("sources", formats)),
-            ["spec.sources[0].format: expected exactly one of parquet"]
+            ["spec.sources[0].format: expected exactly one of avro, csv, json, orc, parquet"]
         );
     }
 

@@ -20,16 +20,16 @@ fn an_unknown_field_names_its_path_and_what_is_expected() {
     assert_eq!(
         refusal(&text),
         [
-            "spec.sources[0].fromat: unknown field, expected one of columns, format, paths, s3; did you mean `format`?"
+            "spec.sources[0].fromat: unknown field, expected one of columns, columnsFromPath, format, manifest, onMissingPathKey, paths, s3, set, where; did you mean `format`?"
         ]
     );
 }
 
 #[test]
 fn fields_that_come_later_are_not_taken_silently() {
-    let refused = refusal(&load_job("s3://b/k", "  dryRun: {rows: 10}"));
+    let refused = refusal(&load_job("s3://b/k", "  suspend: true"));
     assert!(
-        refused[0].starts_with("spec.dryRun: unknown field, expected one of allowEmpty, "),
+        refused[0].starts_with("spec.suspend: unknown field, expected one of allowEmpty, "),
         "{refused:?}"
     );
 }

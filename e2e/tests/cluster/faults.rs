@@ -464,8 +464,7 @@ mod long {
         }))
     }
 
-    /// Not in the run of every change: the worker reads the Secret again when the store refuses its key, but does not
-    /// wait for the kubelet, which brings the new one up to a minute later.
+    /// Not in the run of every change: the kubelet brings the new Secret a minute or two later.
     #[test]
     #[ignore = "needs a cluster: make e2e"]
     fn a_secret_that_is_rotated_mid_load_is_read_again() -> Result<()> {

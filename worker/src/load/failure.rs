@@ -291,7 +291,9 @@ impl LoadFailure {
     pub fn is_of_file(&self) -> bool {
         match self {
             Self::Source(error) | Self::Decode(DecodeError::Source(error)) => error.is_of_object(),
-            Self::Decode(DecodeError::MemoryBudgetTooSmall { .. }) => false,
+            Self::Decode(DecodeError::MemoryBudgetTooSmall { .. } | DecodeError::PartTooLarge { .. }) => {
+                false
+            }
             Self::Decode(_) | Self::Convert(ConvertError::Arrow { .. }) => true,
             Self::Mapping(error) | Self::Convert(ConvertError::Mapping(error)) => error.is_of_file(),
             // The footer lies.

@@ -97,6 +97,14 @@ impl BadFiles {
         Ok(())
     }
 
+    /// A file is left out by a policy of its own, whatever the one for bad files says; it is named all the same.
+    pub fn leave_out(&self, file: usize, reason: LoadFailure) {
+        let mut found = self.lock();
+        if !self.flags[file].swap(true, Ordering::AcqRel) {
+            found.insert(file, reason);
+        }
+    }
+
     /// What this round found.
     pub fn into_found(self) -> BTreeMap<usize, LoadFailure> {
         self.found.into_inner().unwrap_or_else(PoisonError::into_inner)

@@ -162,17 +162,12 @@ impl<'a> TaskFiles<'a> {
         Ok(OpenFile { mapping: Arc::new(mapping), parts: data.parts(Arc::new(read))? })
     }
 
-    /// Whether the file's key lacks a column that its source takes from there, and such files are left out.
-    fn is_left_out(&self, file: usize) -> bool {
-        let planned = &self.files[file];
-        select::is_left_out(&self.job.request.sources[planned.source as usize], &planned.key)
-    }
-
     /// Opens a file and offers its parts until it is cut to its end, or the list is closed.
     fn cut(&self, file: usize, memory: Decoders, work: &WorkList<Unit>) -> Result<(), LoadFailure> {
-        if self.is_left_out(file) {
-            self.counts[file].parts_left.store(1, Ordering::Relaxed);
-            self.part_done(file);
+        let planned = &self.files[file];
+        let source = &self.job.request.sources[planned.source as usize];
+        if let Some(error) = select::left_out(source, &self.name(file), &planned.key) {
+            self.bad.leave_out(file, error.into());
             return Ok(());
         }
         let start = Instant::now();

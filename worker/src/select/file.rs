@@ -44,10 +44,13 @@ pub struct FileFacts<'a> {
 /// A column of the path: its name, and its value where a file is looked at (`Some(None)`: NULL).
 pub(super) type PathColumn = (String, Option<Option<String>>);
 
-/// Whether a file is left out because its key lacks a name of `columnsFromPath`.
-pub fn is_left_out(source: &Source, key: &str) -> bool {
-    source.on_missing_path_key == OnMissingPathKey::SkipFile
-        && source.columns_from_path.iter().any(|name| path_value(key, name) == PathValue::Missing)
+/// Why a file is left out: the name of `columnsFromPath` that its key lacks, where such files are.
+pub fn left_out(source: &Source, file: &str, key: &str) -> Option<SelectError> {
+    if source.on_missing_path_key != OnMissingPathKey::SkipFile {
+        return None;
+    }
+    let column = source.columns_from_path.iter().find(|name| path_value(key, name) == PathValue::Missing)?;
+    Some(SelectError::MissingPathKey { file: file.to_owned(), column: column.clone() })
 }
 
 /// Maps the columns of a file with all that its source adds to them. `columns`: the names to take, if the

@@ -21,7 +21,7 @@ mod path;
 
 pub use check::check_source;
 pub use error::SelectError;
-pub use file::{FileFacts, is_left_out, mapping};
+pub use file::{FileFacts, left_out, mapping};
 
 /// The pseudo columns: facts about the file and the row.
 pub const PSEUDO_COLUMNS: [&str; 6] =

@@ -160,7 +160,9 @@ fn a29_a_key_that_lacks_a_name_fails_gives_null_or_is_left_out() {
     assert_eq!(world.row_count(), 0);
     assert_eq!(load("null", OnMissingPathKey::Null).counts.sink_rows, 2);
     assert_eq!(world.sorted("dt"), ["2024-01-01", "NULL"]);
-    assert_eq!(load("skip", OnMissingPathKey::SkipFile).counts.sink_rows, 1);
+    let skipped = load("skip", OnMissingPathKey::SkipFile);
+    assert_eq!((skipped.counts.sink_rows, skipped.counts.skipped_files), (1, 1), "{skipped:?}");
+    assert!(skipped.skipped_files[0].message.contains("p/other/b.parquet"), "{skipped:?}");
     assert_eq!(world.sorted("id"), ["1", "1", "2"]);
 }
 
