@@ -46,7 +46,7 @@ fn all_hexadecimal(text: &str) -> Option<Vec<u8>> {
     if digits.is_empty() || digits.len() % 2 == 1 {
         return None;
     }
-    digits.as_bytes().chunks(2).map(|pair| hexadecimal(pair)).collect()
+    digits.as_bytes().chunks(2).map(hexadecimal).collect()
 }
 
 fn hexadecimal(pair: &[u8]) -> Option<u8> {

@@ -40,7 +40,7 @@ pub async fn run(args: &ApplyArgs, data_dir: &DataDir, cancel: &CancellationToke
     let Some(checked) = check(&args.filename, data_dir)? else { return Ok(Ended::Failed) };
     for table in checked.tables {
         let title = table.title();
-        if let Err(error) = table::apply(table, data_dir, cancel).await {
+        if let Err(error) = Box::pin(table::apply(table, data_dir, cancel)).await {
             eprintln!("{title}: {error:#}");
             return Ok(Ended::Failed);
         }

@@ -233,7 +233,7 @@ fn a_header_is_used_or_left_out() {
 #[test]
 fn columns_are_stated_or_inferred() {
     let infer = json!({"paths": ["s3://b/k"]});
-    let both = edited(table(), "/spec/inferFrom", infer.clone());
+    let both = edited(table(), "/spec/inferFrom", infer);
     assert!(table_refusal(both.clone()).contains("state columns, or inferFrom"));
     let mut inferred = both;
     inferred["spec"].as_object_mut().unwrap().remove("columns");

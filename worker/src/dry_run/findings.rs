@@ -217,7 +217,7 @@ pub fn listed(files: Vec<CheckedFile>) -> (Vec<CheckedFile>, u64) {
 
 impl FileProblem {
     /// An error by its category and words.
-    pub fn new(code: &str, message: impl ToString) -> Self {
+    pub fn new(code: &str, message: &impl ToString) -> Self {
         Self { code: code.to_owned(), message: message.to_string() }
     }
 }

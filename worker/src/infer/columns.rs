@@ -101,7 +101,7 @@ impl Merged {
         let place = self.place(name, "the keys")?;
         let column = &mut self.columns[place];
         // What the key says of a file is said of all its rows: it wins over a column of the same name.
-        column.found = guess_type(values.iter().map(String::as_str)).map(Ok);
+        column.found = guess_type(&values.iter().map(String::as_str)).map(Ok);
         column.from = InferredFrom::Path;
         Ok(())
     }

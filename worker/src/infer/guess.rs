@@ -11,7 +11,7 @@ const ORDER: [DataType; 5] =
 /// The type that all of these texts are; `None`: there is no text, so any type would do. Integers beyond
 /// BIGINT are DECIMAL(38,0), and no DOUBLE, as long as they fit; a number with leading zeros, such as a postal
 /// code, stays text. Booleans are `true` and `false`.
-pub fn guess_type<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Option<DataType> {
+pub fn guess_type<'a>(texts: &(impl Iterator<Item = &'a str> + Clone)) -> Option<DataType> {
     texts.clone().next()?;
     let long_integers = DataType::Decimal { precision: 38, scale: 0 };
     let all = |data_type: &DataType| texts.clone().all(|text| is(text, data_type));
@@ -70,9 +70,9 @@ mod tests {
             (&[" 1"], "STRING"),
             (&["x"], "STRING"),
         ] {
-            let found = guess_type(texts.iter().copied()).unwrap();
+            let found = guess_type(&texts.iter().copied()).unwrap();
             assert_eq!(found.to_string(), expected, "{texts:?}");
         }
-        assert_eq!(guess_type([].into_iter()), None);
+        assert_eq!(guess_type(&[].into_iter()), None);
     }
 }

@@ -96,8 +96,8 @@ fn guessed(file: &Arc<dyn DataFile>) -> Result<FileSchema, InferError> {
 
 fn guess(array: &ArrayRef) -> Option<DataType> {
     match array.data_type() {
-        ArrowType::Utf8 => guess_type(array.as_string::<i32>().iter().flatten()),
-        ArrowType::Utf8View => guess_type(array.as_string_view().iter().flatten()),
+        ArrowType::Utf8 => guess_type(&array.as_string::<i32>().iter().flatten()),
+        ArrowType::Utf8View => guess_type(&array.as_string_view().iter().flatten()),
         _ if array.null_count() == array.len() => None,
         _ => Some(DataType::String),
     }

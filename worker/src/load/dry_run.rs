@@ -235,7 +235,7 @@ impl Gathered {
                     loaded: counts.loaded,
                     filtered: counts.filtered,
                     unselected: counts.unselected,
-                    error: problem.map(|failure| FileProblem::new(failure.category(), failure)),
+                    error: problem.map(|failure| FileProblem::new(failure.category(), &failure)),
                 },
             ));
         }

@@ -109,7 +109,7 @@ fn decode_part(
         let kinds = converted.kinds;
         keep(job, files, file, Rejected { kinds, rows: converted.rejected })?;
         if let Some(findings) = &job.findings {
-            findings.rows(files.place(file), first, &converted.batch).map_err(internal)?;
+            findings.rows(files.place(file), first, &converted.batch).map_err(|error| internal(&error))?;
         }
         if loaded > 0 {
             let bytes = converted.batch.get_array_memory_size();
@@ -167,6 +167,6 @@ fn keep(job: &Job, files: &TaskFiles<'_>, file: usize, rejected: Rejected) -> Re
     Ok(job.rejects.keep(&files.name(file), rows)?)
 }
 
-fn internal(error: ArrowError) -> LoadFailure {
+fn internal(error: &ArrowError) -> LoadFailure {
     LoadFailure::Internal { message: error.to_string() }
 }

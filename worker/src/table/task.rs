@@ -55,7 +55,7 @@ pub async fn run(request: TableRequest, context: TaskContext) -> TableReport {
     });
     let (table, task) = (request.table.clone(), request.task);
     let (root, origin) = (context.table_root.clone(), origin(&request.definition));
-    let ended = match with_columns(request, &context).await {
+    let ended = match Box::pin(with_columns(request, &context)).await {
         Ok(request) => {
             let work = move || perform(&request, &context, &cancelled, origin);
             let ended = tokio::task::spawn_blocking(work).await;

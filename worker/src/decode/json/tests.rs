@@ -78,7 +78,7 @@ fn parse(text: &str, rules: &Rules) -> (Rows, Vec<(u32, Fault)>) {
 fn a23_lines_documents_and_one_array_give_the_same_rows() {
     let mut rules = rules(&[column("a", "INT"), column("b", "STRING")]);
     rules.strip_outer_array = true;
-    let expected = vec![vec!["1", "x"], vec!["2", "NULL"], vec!["3", "z"]];
+    let expected = [vec!["1", "x"], vec!["2", "NULL"], vec!["3", "z"]];
     for text in [
         "{\"a\":1,\"b\":\"x\"}\n\n{\"a\":2,\"b\":null}\r\n{\"b\":\"z\",\"a\":3}",
         "{\"a\":1,\"b\":\"x\"}{\"a\":2,\"b\":null} {\"b\":\"z\",\"a\":3}\n",

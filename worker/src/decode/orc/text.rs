@@ -28,7 +28,7 @@ impl Direct {
         space: &mut BatchSpace,
     ) -> Result<ArrayRef> {
         let (offsets, bytes, nulls) = self.next(values, nulls, space)?;
-        let texts = StringArray::try_new(offsets, bytes, nulls).map_err(no_text)?;
+        let texts = StringArray::try_new(offsets, bytes, nulls).map_err(|error| no_text(&error))?;
         Ok(Arc::new(texts))
     }
 
@@ -40,7 +40,7 @@ impl Direct {
         space: &mut BatchSpace,
     ) -> Result<ArrayRef> {
         let (offsets, bytes, nulls) = self.next(values, nulls, space)?;
-        let bytes = BinaryArray::try_new(offsets, bytes, nulls).map_err(no_text)?;
+        let bytes = BinaryArray::try_new(offsets, bytes, nulls).map_err(|error| no_text(&error))?;
         Ok(Arc::new(bytes))
     }
 
@@ -92,7 +92,7 @@ pub(super) fn offsets(lengths: &[i64], nulls: Option<&NullBuffer>) -> Result<Off
     Ok(OffsetBuffer::new(offsets.into()))
 }
 
-fn no_text(error: arrow::error::ArrowError) -> Fault {
+fn no_text(error: &arrow::error::ArrowError) -> Fault {
     Fault::Damaged(format!("a text is no UTF-8: {error}"))
 }
 
@@ -127,7 +127,8 @@ impl Dictionary {
             values.bytes.append(&mut bytes, step)?;
         }
         let offsets = offsets(&lengths, None)?;
-        let values = StringArray::try_new(offsets, Buffer::from_vec(bytes), None).map_err(no_text)?;
+        let values =
+            StringArray::try_new(offsets, Buffer::from_vec(bytes), None).map_err(|error| no_text(&error))?;
         Ok(Self { numbers, values: Arc::new(values), keep, _share: share })
     }
 
@@ -152,12 +153,12 @@ impl Dictionary {
         let keys = spread(numbers.iter().map(|number| *number as i32), values, nulls.as_ref());
         let keys = Int32Array::new(keys.into(), nulls);
         if self.keep {
-            let array =
-                DictionaryArray::<Int32Type>::try_new(keys, Arc::clone(&self.values)).map_err(no_text)?;
+            let array = DictionaryArray::<Int32Type>::try_new(keys, Arc::clone(&self.values))
+                .map_err(|error| no_text(&error))?;
             return Ok(Arc::new(array));
         }
         self.check_length(&keys, space)?;
-        take(&self.values, &keys, None).map_err(no_text)
+        take(&self.values, &keys, None).map_err(|error| no_text(&error))
     }
 
     /// The texts may be far more bytes than the numbers.

@@ -21,8 +21,8 @@ const NAMES: [&str; 9] = [
 ];
 
 /// Reads the whole of a damaged file; false if it was refused.
-fn survives(name: &str, bytes: Bytes) -> bool {
-    match read_all(name, &bytes, 24 * MIB) {
+fn survives(name: &str, bytes: &Bytes) -> bool {
+    match read_all(name, bytes, 24 * MIB) {
         Ok(_) => true,
         Err(error) => {
             let text = error.to_string();
@@ -39,7 +39,7 @@ fn flipped_bytes_end_in_an_error_or_in_rows() {
     let files = written("types");
     for (number, name) in NAMES.iter().enumerate() {
         let whole = &files[*name];
-        assert!(survives(name, whole.clone()));
+        assert!(survives(name, whole));
         let mut random = StdRng::seed_from_u64(number as u64);
         let mut refused = 0;
         for round in 0..60 {
@@ -51,7 +51,7 @@ fn flipped_bytes_end_in_an_error_or_in_rows() {
                 let at = if name.ends_with("orc") { bad.len() - 1 - at } else { at };
                 bad[at] = random.random();
             }
-            refused += usize::from(!survives(name, bad.into()));
+            refused += usize::from(!survives(name, &bad.into()));
         }
         assert!(refused > 10, "{name}: only {refused} refused");
     }
@@ -65,7 +65,7 @@ fn cut_files_are_refused() {
         let mut random = StdRng::seed_from_u64(7);
         for _ in 0..30 {
             let cut = random.random_range(0..whole.len());
-            let survived = survives(name, whole.slice(..cut));
+            let survived = survives(name, &whole.slice(..cut));
             // An Avro file that ends with a block is whole.
             assert!(!survived || name.ends_with("avro"), "{name} cut at {cut}");
         }
@@ -155,10 +155,10 @@ proptest! {
     fn any_bytes_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let mut avro = b"Obj\x01".to_vec();
         avro.extend_from_slice(&bytes);
-        survives("x.avro", avro.into());
+        survives("x.avro", &avro.into());
         let mut orc = bytes;
         orc.extend_from_slice(b"\x82\xf4\x03\x03ORC");
         orc.push(orc.len().min(20) as u8);
-        survives("x.orc", orc.into());
+        survives("x.orc", &orc.into());
     }
 }
