@@ -274,7 +274,7 @@ mod tests {
         let formats = json!([{"paths": ["s3://b/k"], "format": {}}]);
         assert_eq!(
             load_job_problems(with("sources", formats)),
-            ["spec.sources[0].format: expected exactly one of avro, csv, json, orc, parquet"]
+            ["spec.sources[0].format: expected exactly one of parquet, orc, avro, csv, json"]
         );
     }
 

@@ -1,8 +1,8 @@
 //! CSV: records of fields between separators, with or without enclosure and escape.
 //!
-//! The text is cut into blocks of whole records in order ([`CsvSplitter`]); a block is taken apart into
-//! fields by [`tokenize`], in one pass that looks at 64 bytes at a time where separators are single bytes,
-//! and the fields wanted become columns of text ([`text_column`]). Fields are copied once, values that need
+//! The text is cut into blocks of whole records in order (`split`); a block is taken apart into
+//! fields by `tokenize`, in one pass that looks at 64 bytes at a time where separators are single bytes,
+//! and the fields wanted become columns of text (`text_column`). Fields are copied once, values that need
 //! no change are never looked at again.
 
 mod columns;

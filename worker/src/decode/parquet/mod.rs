@@ -16,7 +16,7 @@
 //!    itself.
 //!
 //! What does not fit even so (one column's dictionary with its largest page in 5/8 of the budget) fails
-//! with [`DecodeError::MemoryBudgetTooSmall`]: before any row is given if the dictionary or the first page
+//! with [`DecodeError::MemoryBudgetTooSmall`](crate::decode::DecodeError::MemoryBudgetTooSmall): before any row is given if the dictionary or the first page
 //! is too large, else at the page.
 
 mod column;
