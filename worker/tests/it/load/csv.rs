@@ -285,3 +285,31 @@ fn many_blocks_keep_row_numbers_and_quoted_lines() {
     lines.sort_unstable();
     assert_eq!(lines, [99_999, 199_999, 299_999, 399_999], "the line on which each record begins");
 }
+
+#[test]
+fn a27_temporary_names_of_fields_feed_expressions() {
+    let world = World::with_table(&definition(vec![
+        column("id", "INT"),
+        column("v", "STRING"),
+        column("day", "DATE"),
+        column("source", "STRING"),
+    ]));
+    world.put("dt=2024-01-02/a.csv", "1,x,10\n2,y,9\n3,z,100\nbad,w,50\n5,q,\n");
+    let mut request = request(&world, "*/a.csv", comma());
+    let source = &mut request.sources[0];
+    source.columns = Some(["id", "name", "amount"].map(str::to_owned).to_vec());
+    source.columns_from_path = vec!["dt".to_owned()];
+    source.set = [("v", "concat(upper(name), '-', amount)"), ("day", "dt"), ("source", "_file")]
+        .map(|(column, text)| (column.to_owned(), text.to_owned()))
+        .into();
+    // As numbers: as texts 9 would be above 10, and 100 below.
+    source.filter = Some("amount >= 10".to_owned());
+    let report = world.load(lenient(request));
+    assert_eq!(counts(&report), (5, 2, 1), "{report:?}");
+    assert_eq!(report.counts.unselected_rows, 2, "{report:?}");
+    assert_eq!(world.sorted("id"), ["1", "3"]);
+    assert_eq!(world.sorted("v"), ["X-10", "Z-100"]);
+    assert_eq!(world.sorted("day"), ["2024-01-02", "2024-01-02"]);
+    assert!(world.sorted("source").iter().all(|file| file.ends_with("dt=2024-01-02/a.csv")));
+    assert_eq!((rejected(&world, &report)[0].row, rejected(&world, &report)[0].column.as_str()), (4, "id"));
+}
