@@ -10,6 +10,7 @@ use kube::{Api, ResourceExt};
 use longshore_crds::{LoadJobStatus, LoadState, conditions};
 use longshore_e2e::wait::{Look, until};
 use longshore_e2e::{Operator, OperatorOptions, TableManifest, run};
+use longshore_s3server::Operation;
 use serde_json::json;
 
 use crate::bed::{Bed, LIMIT, TABLE, processes_of, reason_of, signal, with_operator, with_table};
@@ -472,6 +473,13 @@ mod long {
             let fault = bed.store.server()?.faults().add(delayed());
             bed.namespace.apply(&bed.load("load").yaml()).await?;
             bed.running_pod("load").await?;
+            // The store has taken the key: one that never worked is refused for good.
+            let counters = bed.store.server()?.counters();
+            until("the files to be listed", LIMIT, async || {
+                let listed = counters.responses(Operation::ListObjectsV2, 200);
+                Ok(Look::when(listed > 0, (), counters.all_requests()))
+            })
+            .await?;
             bed.store.server()?.set_credentials(longshore_e2e::ACCESS_KEY, "another-secret");
             let rotated = longshore_e2e::secret("aws", longshore_e2e::ACCESS_KEY, "another-secret");
             bed.namespace.apply(&rotated).await?;
