@@ -79,6 +79,11 @@ fn table_hold(visit: &mut Visit<'_>) -> Option<Hold> {
 /// Writes the run down; its request and its Job follow.
 fn start(visit: &mut Visit<'_>) {
     let facts = visit.facts;
+    if facts.job.spec.dry_run.is_some() && visit.execution.open_run.is_some() {
+        // A worker of that run on a lost node can commit yet, and a dry run ends without a look at the log.
+        let message = "an earlier run is closed before the dry run begins";
+        return visit.close(ClosingOutcome::NextRun, reasons::SPEC_CHANGED, message);
+    }
     let run = visit.run();
     let request = request(visit, run);
     let Ok(digest) = request.digest() else {

@@ -125,6 +125,8 @@ pub(super) fn start_again(visit: &mut Visit<'_>) {
     };
     visit.execution = LoadExecution {
         generation: visit.generation(),
+        // After a dry run an earlier run may still be open: its worker on a lost node can commit yet.
+        open_run: visit.execution.open_run,
         volume_epoch: visit.execution.volume_epoch,
         ..LoadExecution::default()
     };
