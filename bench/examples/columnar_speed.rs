@@ -1,5 +1,5 @@
 //! How fast ORC and Avro are decoded, beside the crates `orc-rust` and `arrow-avro`: rows of five columns, on one
-//! core, from memory. `cargo run --release -p longshore-worker --example columnar_speed`
+//! core, from memory. `make bench` runs it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::ops::Range;
