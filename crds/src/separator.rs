@@ -104,6 +104,8 @@ fn escape(text: &[u8]) -> Result<(u8, usize), SeparatorError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -170,6 +172,32 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    fn written_like_separators() -> impl Strategy<Value = String> {
+        let part =
+            proptest::sample::select(vec!["\\", "x", "0", "0x", "1", "f", "G", "t", "n", "é", "\"", "|"]);
+        prop_oneof![proptest::collection::vec(part, 0..30).prop_map(|parts| parts.concat()), any::<String>(),]
+    }
+
+    proptest! {
+        #[test]
+        fn fuzz_any_text_is_a_separator_or_is_refused(text in written_like_separators()) {
+            match parse_separator(&text) {
+                Ok(bytes) => prop_assert!((1..=MAX_SEPARATOR_BYTES).contains(&bytes.len())),
+                Err(SeparatorError::UnknownEscape(escape)) => prop_assert!(escape.starts_with('\\')),
+                Err(_) => {}
+            }
+        }
+
+        #[test]
+        fn fuzz_bytes_come_back_from_their_digits(bytes in proptest::collection::vec(any::<u8>(), 1..=50)) {
+            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            prop_assert_eq!(parse_separator(&format!("0x{digits}")), Ok(bytes.clone()));
+            let escaped: String = bytes.iter().map(|byte| format!("\\x{byte:02X}")).collect();
+            // One escape alone, and many, mean the same bytes.
+            prop_assert_eq!(parse_separator(&escaped), Ok(bytes));
         }
     }
 }

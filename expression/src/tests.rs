@@ -283,9 +283,11 @@ fn near_sql() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(
-        std::env::var("FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400)
-    ))]
+    // `make fuzz` says how many by PROPTEST_CASES.
+    #![proptest_config(match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(400),
+    })]
 
     #[test]
     fn fuzz_any_text_ends_in_an_error_or_an_expression(text in any::<String>()) {

@@ -5,6 +5,7 @@ mod bad_input;
 mod columnar;
 mod crash;
 mod decode;
+mod formats;
 mod http;
 mod infer;
 mod load;

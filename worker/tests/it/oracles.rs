@@ -31,18 +31,21 @@ const DAY: i64 = 86_400_000_000;
 
 /// Runs a script of `tests/oracles` with the environment's Python.
 pub fn python(script: &str, arguments: &[&str]) -> String {
+    let output = interpreter(script).args(arguments).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+/// The command that runs a script of `tests/oracles` with the packages of `make venv`.
+pub fn interpreter(script: &str) -> Command {
     let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     let venv = std::env::var_os("LONGSHORE_VENV").map_or_else(|| workspace.join(".venv"), PathBuf::from);
     let python = venv.join("bin/python");
     assert!(python.exists(), "{} is not there; run `make venv`", python.display());
-    let output = Command::new(python)
-        .arg(workspace.join("worker/tests/oracles").join(script))
-        .args(arguments)
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    text
+    let mut command = Command::new(python);
+    command.arg(workspace.join("worker/tests/oracles").join(script));
+    command
 }
 
 /// A NULL now and then.

@@ -4,6 +4,7 @@ columnar.py types FOLDER      every type, rows.parquet and, for each codec, rows
 columnar.py zones FOLDER      ORC timestamps
 columnar.py shapes FOLDER     wide, deep, long, empty, many stripes
 columnar.py odd FOLDER        types that are refused, and a file of each
+columnar.py fuzz FOLDER       few rows of every type in small files, to be damaged
 """
 
 import datetime as dt
@@ -134,6 +135,11 @@ def write_avro(path, schema, records, codec="null", **options):
         fastavro.writer(out, schema, records, codec=codec, **options)
 
 
+def plain_maps(made):
+    """Maps as Avro's writer wants them."""
+    return [row | {"map": None if row["map"] is None else dict(row["map"])} for row in made]
+
+
 def types(folder):
     made = list(rows(ROWS, 1))
     table = pa.Table.from_pylist(made, schema=ARROW)
@@ -146,9 +152,24 @@ def types(folder):
                             stripe_size=200_000, batch_size=512, compression_block_size=65_536)
     orc.write_table(table, folder / "rows.old.orc", file_version="0.11", compression="zlib",
                     dictionary_key_size_threshold=1.0)
-    records = [row | {"map": None if row["map"] is None else dict(row["map"])} for row in made]
+    records = plain_maps(made)
     for codec in AVRO_CODECS:
         write_avro(folder / f"rows.{codec}.avro", AVRO, records, codec)
+
+
+def fuzz(folder):
+    made = list(rows(60, 2))
+    table = pa.Table.from_pylist(made, schema=ARROW)
+    for codec in ["none", "snappy", "gzip", "zstd", "lz4", "brotli"]:
+        for version in ["1.0", "2.0"]:
+            pq.write_table(table, folder / f"{codec}.{version}.parquet", compression=codec, row_group_size=25,
+                           data_page_version=version, use_dictionary=version == "1.0")
+    for codec in ORC_CODECS:
+        orc.write_table(table, folder / f"{codec}.orc", compression=codec, dictionary_key_size_threshold=1.0)
+        orc.write_table(table, folder / f"{codec}.direct.orc", compression=codec)
+    records = plain_maps(made)
+    for codec in AVRO_CODECS:
+        write_avro(folder / f"{codec}.avro", AVRO, records, codec, sync_interval=2_000)
 
 
 def zones(folder):

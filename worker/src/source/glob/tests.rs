@@ -147,9 +147,9 @@ fn key_text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(crate::decode::fuzz::config(2000))]
     #[test]
-    fn agrees_with_the_naive_model(pattern in pattern_text(), text in key_text()) {
+    fn fuzz_agrees_with_the_naive_model(pattern in pattern_text(), text in key_text()) {
         let glob = Glob::parse(&pattern).unwrap();
         let mut parser = Parser { characters: pattern.chars().collect(), at: 0, has_wildcards: false };
         let nodes = parser.sequence(0).unwrap();
@@ -166,7 +166,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_parses_or_names_a_position(pattern in "[ab/?*{},\\[\\]^!\\\\-]{0,12}") {
+    fn fuzz_any_text_parses_or_names_a_position(pattern in "[ab/?*{},\\[\\]^!\\\\-]{0,12}") {
         if let Err(error) = Glob::parse(&pattern) {
             prop_assert!(error.position >= 1 && error.position <= pattern.chars().count());
         }

@@ -1,7 +1,6 @@
 //! Damaged ORC and Avro: an error that names the place, or rows; never a panic, a hang or memory without bound.
 
 use bytes::Bytes;
-use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -21,13 +20,21 @@ const NAMES: [&str; 9] = [
 ];
 
 /// Reads the whole of a damaged file; false if it was refused.
-fn survives(name: &str, bytes: &Bytes) -> bool {
+pub fn survives(name: &str, bytes: &Bytes) -> bool {
     match read_all(name, bytes, 24 * MIB) {
         Ok(_) => true,
         Err(error) => {
             let text = error.to_string();
             assert!(text.contains("s3://bucket/file.parquet"), "{text}");
-            let categories = ["InvalidFile", "DamagedFile", "MemoryBudgetTooSmall", "UnsupportedType"];
+            let categories = [
+                "InvalidFile",
+                "InvalidParquet",
+                "DamagedFile",
+                "CorruptPage",
+                "MemoryBudgetTooSmall",
+                "UnsupportedType",
+                "UnsupportedEncoding",
+            ];
             assert!(categories.contains(&error.category()), "{text}");
             false
         }
@@ -146,19 +153,4 @@ fn bombs_and_huge_lengths_are_refused_before_memory_is_taken() {
     file.extend_from_slice(&[9; 16]);
     let error = read_all("x.avro", &file.into(), 24 * MIB).unwrap_err();
     assert_eq!(error.category(), "MemoryBudgetTooSmall", "{error}");
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
-    #[test]
-    fn any_bytes_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let mut avro = b"Obj\x01".to_vec();
-        avro.extend_from_slice(&bytes);
-        survives("x.avro", &avro.into());
-        let mut orc = bytes;
-        orc.extend_from_slice(b"\x82\xf4\x03\x03ORC");
-        orc.push(orc.len().min(20) as u8);
-        survives("x.orc", &orc.into());
-    }
 }

@@ -1,6 +1,7 @@
 //! ORC and Avro, written by the tools that people use: the rows are those of Parquet.
 
 mod damage;
+mod fuzz;
 mod shapes;
 mod types;
 
@@ -13,6 +14,7 @@ use arrow::compute::{concat, sort_to_indices, take};
 use bytes::Bytes;
 use longshore_worker::decode::{AvroFile, DataFile, DecodeError, OrcFile, ParquetFile, Read};
 use longshore_worker::source::ReadObject;
+use proptest::test_runner::Config as ProptestConfig;
 use tempfile::TempDir;
 
 use crate::decode::object::FakeObject;
@@ -90,4 +92,12 @@ pub fn sorted_by(batch: &RecordBatch, column: &str) -> RecordBatch {
     let order: UInt32Array = sort_to_indices(batch.column_by_name(column).unwrap(), None, None).unwrap();
     let columns = batch.columns().iter().map(|array| take(array, &order, None).unwrap());
     RecordBatch::try_new(batch.schema(), columns.collect()).unwrap()
+}
+
+/// `cases` of a property test, a short pass; as many as `PROPTEST_CASES` says where it is set (`make fuzz`).
+fn cases(cases: u32) -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(cases),
+    }
 }

@@ -32,7 +32,7 @@ fn hadoop(text: &[u8], compress: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
 }
 
 /// The same text in each codec and form that is read.
-fn compressed(text: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+pub fn compressed(text: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let level = flate2::Compression::default();
     let gzip = |text: &[u8]| {
         let mut writer = flate2::write::GzEncoder::new(Vec::new(), level);

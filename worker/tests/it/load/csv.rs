@@ -55,7 +55,7 @@ fn a14_files_without_rows_load_as_none() {
 }
 
 #[test]
-fn a15_defaults_are_tab_line_feed_and_backslash_n() {
+pub fn a15_defaults_are_tab_line_feed_and_backslash_n() {
     let world = world();
     world.put("a.csv", "1\tx\n\\N\t\\N\r\n\ty\n3\t\n");
     let report = world.load(lenient(world.request("load", "a.csv")));
@@ -71,7 +71,7 @@ fn a15_defaults_are_tab_line_feed_and_backslash_n() {
 }
 
 #[test]
-fn a16_separators_of_several_bytes_and_escapes() {
+pub fn a16_separators_of_several_bytes_and_escapes() {
     for (separator, delimiter, text) in [
         ("||", "\\n", "1||x\n2||y".to_owned()),
         ("\\x01", "\\x02\\n", "1\u{1}x\u{2}\n2\u{1}y".to_owned()),
@@ -97,7 +97,7 @@ fn a16_separators_of_several_bytes_and_escapes() {
 }
 
 #[test]
-fn a17_enclosure_escape_and_trim() {
+pub fn a17_enclosure_escape_and_trim() {
     let world = world();
     world.put("a.csv", "1,\"a,b\"\n2,\"c\nd\"\n3,\"e\"\"f\"\n4,\"g\\\"h\"\n5,i\\\"j\n6, \"a \" \n");
     let options = CsvOptions {
@@ -112,7 +112,7 @@ fn a17_enclosure_escape_and_trim() {
 }
 
 #[test]
-fn a18_the_header_is_skipped_in_each_file() {
+pub fn a18_the_header_is_skipped_in_each_file() {
     let world = world();
     for file in 0..3 {
         let lines: String = (0..10).map(|row| format!("{},x\n", file * 10 + row)).collect();
@@ -128,7 +128,7 @@ fn a18_the_header_is_skipped_in_each_file() {
 }
 
 #[test]
-fn a19_a_wrong_number_of_fields_is_filtered_and_a_blank_line_is_nothing() {
+pub fn a19_a_wrong_number_of_fields_is_filtered_and_a_blank_line_is_nothing() {
     let text = "1,a\n2\n\n3,c,d\r\n\r\n4,e\n";
     let world = world();
     world.put("a.csv", text);
@@ -156,7 +156,7 @@ fn a19_a_wrong_number_of_fields_is_filtered_and_a_blank_line_is_nothing() {
 }
 
 #[test]
-fn a20_invalid_utf8_is_filtered_with_its_line() {
+pub fn a20_invalid_utf8_is_filtered_with_its_line() {
     let world = world();
     world.put("a.csv", b"1,a\n2,\xff\xfe\n3,\xc3\xa9\n".as_slice());
     let report = world.load(lenient(request(&world, "a.csv", comma())));
@@ -214,7 +214,7 @@ fn a22_a_file_of_another_kind_says_what_it_is() {
 }
 
 #[test]
-fn a_header_names_the_columns() {
+pub fn a_header_names_the_columns() {
     let columns = vec![
         column("id", "INT"),
         column("v", "STRING"),
@@ -239,7 +239,7 @@ fn a_header_names_the_columns() {
 }
 
 #[test]
-fn a_record_above_the_limit_is_filtered_and_the_next_one_loads() {
+pub fn a_record_above_the_limit_is_filtered_and_the_next_one_loads() {
     let world = world();
     let long = "x".repeat(3 << 20);
     world.put("a.csv", format!("1,a\n2,{long}\n3,c\n4,{}\n5,e\n", &long[..2000]));

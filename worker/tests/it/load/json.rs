@@ -23,7 +23,7 @@ fn counts(report: &LoadReport) -> (u64, u64, u64) {
 }
 
 #[test]
-fn a23_lines_and_one_array_give_the_same_rows() {
+pub fn a23_lines_and_one_array_give_the_same_rows() {
     let rows: Vec<String> = (0..5_000).map(|row| format!("{{\"id\":{row},\"v\":\"text {row}\"}}")).collect();
     let strip = JsonOptions { strip_outer_array: true, ..JsonOptions::default() };
     let lines = world();
@@ -43,7 +43,7 @@ fn a23_lines_and_one_array_give_the_same_rows() {
 }
 
 #[test]
-fn a24_keys_defaults_and_the_limit_of_json_values() {
+pub fn a24_keys_defaults_and_the_limit_of_json_values() {
     let columns = vec![
         not_null(column("id", "INT")),
         column("Name", "STRING"),
@@ -68,7 +68,7 @@ fn a24_keys_defaults_and_the_limit_of_json_values() {
 }
 
 #[test]
-fn a25_outer_array_root_and_paths_nest_in_that_order() {
+pub fn a25_outer_array_root_and_paths_nest_in_that_order() {
     let options = JsonOptions {
         strip_outer_array: true,
         json_root: Some("$.data".to_owned()),
@@ -94,7 +94,7 @@ fn a25_outer_array_root_and_paths_nest_in_that_order() {
 }
 
 #[test]
-fn a26_a_malformed_line_is_filtered_alone() {
+pub fn a26_a_malformed_line_is_filtered_alone() {
     let text = "{\"id\":1}\n{\"id\":2\n{\"id\":3}\nnonsense\n{\"id\":5}\n";
     let world = world();
     world.put("a.json", text);

@@ -2,18 +2,20 @@
 
 mod atomicity;
 mod close;
-mod codecs;
+pub mod codecs;
 mod columns;
-mod csv;
+pub mod csv;
 mod drift;
 mod dry_run;
 mod expressions;
 mod identity;
-mod json;
+pub mod json;
 mod manifest;
 mod overwrite;
 mod partitions;
 mod paths;
-mod quality;
+pub mod quality;
 mod skip;
 mod types;
+
+pub use quality::rejected;
