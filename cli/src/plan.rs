@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::Context;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use longshore_crds::{LoadJob, LoadRequest, Table, exit};
 use longshore_storage::schema::TableSchema;
 use longshore_worker::load::{self, DryRunEnd, LoadContext};
 use longshore_worker::metrics::Metrics;
-use longshore_worker::table::definition;
+use longshore_worker::table::{definition, resolved};
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::Ended;
 use crate::args::{Output, PlanArgs};
 use crate::data_dir::DataDir;
+use crate::files::connect;
 use crate::manifest::{self, Object, Problem, check_rules};
 use crate::objects::Kind;
 use crate::progress::Watch;
@@ -55,7 +55,9 @@ fn read(args: &PlanArgs) -> anyhow::Result<Option<Read>> {
         let problems = match manifest::parse(&document.value) {
             Ok(Object::Table(table)) => {
                 let mut problems = check_rules(&*table, None).err().unwrap_or_default();
-                if let Err(error) = definition(&table.spec) {
+                // Columns that come from files are known when these are read.
+                let inferred = table.spec.infer_from.is_some();
+                if let Some(error) = definition(&table.spec).err().filter(|_| !inferred) {
                     problems.push(Problem { field: String::new(), message: error.to_string() });
                 }
                 read.tables.insert(table.name_any(), *table);
@@ -84,7 +86,7 @@ async fn plan(
     data_dir: &DataDir,
     cancel: &CancellationToken,
 ) -> anyhow::Result<Ended> {
-    let declared = declared(job, tables, data_dir)?;
+    let declared = declared(job, tables, data_dir, cancel).await?;
     let mut request = request(job)?;
     let limits = request.dry_run.get_or_insert_default();
     limits.rows = args.rows.unwrap_or(limits.rows);
@@ -103,20 +105,24 @@ async fn plan(
     say(job, &end, args.output)
 }
 
-/// The schema of a table that does not exist yet; `None`: it does.
-fn declared(
+/// The schema that the Table's manifest declares; `None`: there is no manifest of it, the table stands.
+async fn declared(
     job: &LoadJob,
     tables: &BTreeMap<String, Table>,
     data_dir: &DataDir,
+    cancel: &CancellationToken,
 ) -> anyhow::Result<Option<Arc<TableSchema>>> {
     let name = &job.spec.table;
-    if data_dir.table(name).is_dir() {
+    let root = data_dir.table(name);
+    let Some(table) = tables.get(name) else {
+        anyhow::ensure!(
+            root.is_dir(),
+            "spec.table: there is no table `{name}`; give the manifest of the Table too"
+        );
         return Ok(None);
-    }
-    let table = tables.get(name).with_context(|| {
-        format!("spec.table: there is no table `{name}`; give the manifest of the Table too")
-    })?;
-    Ok(Some(Arc::new(TableSchema::new(definition(&table.spec)?))))
+    };
+    let spec = resolved(&table.spec, &root, &connect(data_dir, cancel)).await?;
+    Ok(Some(Arc::new(TableSchema::new(definition(&spec)?))))
 }
 
 fn request(job: &LoadJob) -> anyhow::Result<LoadRequest> {

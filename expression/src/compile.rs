@@ -19,7 +19,7 @@ use crate::cast::cast;
 use crate::error::{ExpressionError, Located, Problem, Step};
 use crate::evaluate::Expression;
 use crate::functions::{Registry, Session};
-use crate::parse::{names, parse};
+use crate::parse::{parse, words};
 use crate::scope::{Column, Scope};
 use crate::translate::{Translator, Typed, column_name, schema_of};
 use crate::types::{Class, class, name};
@@ -57,15 +57,37 @@ pub fn check_condition_text(place: &str, text: &str) -> Result<BTreeSet<String>,
 }
 
 fn check(place: &str, text: &str, purpose: Purpose) -> Result<BTreeSet<String>, ExpressionError> {
-    let names = on_a_deep_stack(place, || names(text))?;
-    // A column of type NULL goes with everything; what is said of such types is said again when they are
-    // known.
-    let columns = names.iter().map(|name| Column::new(name.clone(), DataType::Null)).collect();
-    let compiler = Compiler::new(columns, Zone::UTC, 0);
+    let words = on_a_deep_stack(place, || parse(text).and_then(|_| words(text)))?;
+    let compiler = of_any_type(&words);
     match on_a_deep_stack(place, || compiler.build(place, text, purpose)) {
         Err(error) if !matches!(error.problem, Problem::Types(_) | Problem::Engine(_)) => Err(error),
-        _ => Ok(names),
+        _ => Ok(words.iter().map(|word| word.to_lowercase()).collect()),
     }
+}
+
+/// The columns that a text names, each once and as it is written first.
+///
+/// # Errors
+/// Where the text is no expression.
+pub fn named_columns(place: &str, text: &str) -> Result<Vec<String>, ExpressionError> {
+    on_a_deep_stack(place, || {
+        let (syntax, words) = (parse(text)?, words(text)?);
+        let Compiler { scope, registry, session } = of_any_type(&words);
+        let schema = schema_of(&scope).map_err(whole)?;
+        let mut translator = Translator::new(&scope, &registry, session, &schema);
+        let translated = translator.expr(&syntax);
+        let used = std::mem::take(&mut translator.used);
+        // Where types are not what they will be, every word may be one.
+        let is_named = |index: &usize| translated.is_err() || used.contains(index);
+        Ok(words.into_iter().enumerate().filter(|(index, _)| is_named(index)).map(|(_, word)| word).collect())
+    })
+}
+
+/// A compiler for whom each word is a column. One of type NULL goes with everything; what is said of such
+/// types is said again when they are known.
+fn of_any_type(words: &[String]) -> Compiler {
+    let columns = words.iter().map(|word| Column::new(word.clone(), DataType::Null)).collect();
+    Compiler::new(columns, Zone::UTC, 0)
 }
 
 impl Compiler {

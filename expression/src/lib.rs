@@ -34,7 +34,7 @@ pub mod zone;
 #[cfg(test)]
 mod tests;
 
-pub use compile::{Compiler, check_condition_text, check_text};
+pub use compile::{Compiler, check_condition_text, check_text, named_columns};
 pub use error::{ExpressionError, Problem};
 pub use evaluate::Expression;
 pub use scope::Column;

@@ -1,6 +1,6 @@
 //! Text to a syntax tree.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use datafusion_sql::sqlparser::ast::Expr;
 use datafusion_sql::sqlparser::parser::{Parser, ParserError};
@@ -49,17 +49,18 @@ pub(crate) fn parse(text: &str) -> Step<Expr> {
     }
 }
 
-/// All words of a text that may be names of columns, in small letters: more than are, never fewer.
-pub(crate) fn names(text: &str) -> Step<BTreeSet<String>> {
-    parse(text)?;
+/// All words of a text that may be names of columns: more than are, never fewer. Each stands once, regardless
+/// of case, as it is written first.
+pub(crate) fn words(text: &str) -> Step<Vec<String>> {
     let tokens = Tokenizer::new(&StarRocks, text)
         .tokenize()
         .map_err(|error| Located { at: error.location, problem: Problem::Syntax(error.message) })?;
-    let word = |token: &Token| match token {
-        Token::Word(word) => Some(word.value.to_lowercase()),
+    let mut seen = HashSet::new();
+    let word = |token: Token| match token {
+        Token::Word(word) => seen.insert(word.value.to_lowercase()).then_some(word.value),
         _ => None,
     };
-    Ok(tokens.iter().filter_map(word).collect())
+    Ok(tokens.into_iter().filter_map(word).collect())
 }
 
 /// The parser writes places into its messages; they are taken out again.

@@ -148,7 +148,7 @@ impl Engine {
             context.register_table(datafusion::common::TableReference::bare(name), Arc::new(snapshot))?;
         }
         for (name, call) in std::mem::take(&mut statement.files) {
-            let files = Files::open(call, &self.connect(cancel)).await?;
+            let files = Files::open(call, self.options.zone, &self.connect(cancel)).await?;
             columns.extend(files.columns());
             context.register_table(datafusion::common::TableReference::bare(name), Arc::new(files))?;
         }

@@ -4,7 +4,7 @@ use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use longshore_storage::scan::ScanError;
 use longshore_storage::table::TableError;
-use longshore_worker::decode::DecodeError;
+use longshore_worker::infer::InferError;
 use longshore_worker::source::SourceError;
 
 /// A statement that cannot be answered.
@@ -35,9 +35,9 @@ pub enum SqlError {
     /// Listing or reading files.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// Decoding files.
+    /// The columns and the rows of files.
     #[error(transparent)]
-    Decode(#[from] DecodeError),
+    Files(#[from] InferError),
     /// Formatting the answer.
     #[error(transparent)]
     Arrow(#[from] ArrowError),
@@ -64,7 +64,7 @@ impl SqlError {
             Self::Table(error) => error.category(),
             Self::Scan(error) => error.category(),
             Self::Source(error) => error.category(),
-            Self::Decode(error) => error.category(),
+            Self::Files(error) => error.category(),
             Self::Output { .. } => "OutputFailed",
             Self::Cancelled => "Cancelled",
         }

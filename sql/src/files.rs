@@ -10,20 +10,14 @@ use datafusion::common::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::sql::sqlparser::tokenizer::Token;
-use longshore_crds::source::{Credentials, Format, S3, SecretRef, Source};
-use longshore_storage::schema::TableSchema;
-use longshore_worker::decode::{self, DataFile, FileContext, Read};
-use longshore_worker::source::{ConnectContext, ListedObject, PathPattern, SourceError, Store};
+use longshore_crds::InferFrom;
+use longshore_crds::source::{Credentials, Format, S3, SecretRef};
+use longshore_expression::zone::Zone;
+use longshore_worker::infer::FileRows;
+use longshore_worker::source::{ConnectContext, PathPattern, SourceError, Store};
 
 use crate::error::SqlError;
 use crate::table::blocking_rows;
-
-/// Bytes that one reader may hold.
-const READER_BYTES: usize = 64 << 20;
-/// Bytes of a block of records.
-const BLOCK_BYTES: usize = 2 << 20;
-/// Rows of a batch.
-const BATCH_ROWS: usize = 8192;
 
 /// A call of `files(…)`.
 #[derive(Debug, Clone)]
@@ -31,6 +25,10 @@ pub(crate) struct FilesCall {
     /// `s3://…` or a path of this machine, with wildcards.
     pub(crate) path: String,
     format: Option<Format>,
+    /// Names whose values stand in the keys.
+    columns_from_path: Vec<String>,
+    /// Whether types of texts are guessed.
+    guess: bool,
     s3: S3,
 }
 
@@ -56,7 +54,12 @@ impl FilesCall {
         let path = path.or_else(|| properties.remove("path"));
         let path = path.ok_or_else(|| SqlError::FilesCall("it takes a path first".to_owned()))?;
         let s3 = s3(&mut properties)?;
-        Ok(Self { path, format: format(properties)?, s3 })
+        let names = properties.remove("columns_from_path").unwrap_or_default();
+        let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let columns_from_path = names.map(str::to_owned).collect();
+        let guess = properties.remove("auto_detect_types");
+        let guess = guess.is_none_or(|value| !value.eq_ignore_ascii_case("false"));
+        Ok(Self { path, format: format(properties)?, columns_from_path, guess, s3 })
     }
 }
 
@@ -110,6 +113,10 @@ fn format(mut properties: BTreeMap<String, String>) -> Result<Option<Format>, Sq
             Ok(number) if option.contains("header") || option.contains("bytes") => number.into(),
             _ if value.eq_ignore_ascii_case("true") => true.into(),
             _ if value.eq_ignore_ascii_case("false") => false.into(),
+            // A list, such as that of `jsonPaths`.
+            _ if value.starts_with('[') => {
+                serde_json::from_str(&value).unwrap_or_else(|_| value.clone().into())
+            }
             _ => value.into(),
         };
         options.insert(camel_case(&option), value);
@@ -133,24 +140,19 @@ fn camel_case(name: &str) -> String {
     out
 }
 
-/// Files of one schema: that of the first.
+/// Files with the columns of all of them.
+#[derive(Debug)]
 pub(crate) struct Files {
-    source: Arc<Source>,
-    table: Arc<TableSchema>,
-    store: Arc<Store>,
-    listed: Arc<Vec<ListedObject>>,
-    schema: SchemaRef,
-}
-
-impl std::fmt::Debug for Files {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Files").field("files", &self.listed.len()).finish_non_exhaustive()
-    }
+    rows: Arc<FileRows>,
 }
 
 impl Files {
-    /// Lists the files of a call, and opens the first for its columns.
-    pub(crate) async fn open(call: FilesCall, context: &ConnectContext) -> Result<Self, SqlError> {
+    /// Lists the files of a call, and reads their columns.
+    pub(crate) async fn open(
+        call: FilesCall,
+        zone: Zone,
+        context: &ConnectContext,
+    ) -> Result<Self, SqlError> {
         let pattern = PathPattern::parse(&call.path)?;
         let store = if pattern.is_local() {
             Store::local(context)
@@ -161,41 +163,32 @@ impl Files {
         if listed.is_empty() {
             return Err(SourceError::no_matching_files([&call.path]).into());
         }
-        let source = Source { paths: vec![call.path], s3: call.s3, format: call.format, ..Source::default() };
-        let (source, store, listed) = (Arc::new(source), Arc::new(store), Arc::new(listed));
-        let table = Arc::new(crate::table::empty_schema());
-        let first = {
-            let (source, store, listed, table) =
-                (Arc::clone(&source), Arc::clone(&store), Arc::clone(&listed), Arc::clone(&table));
-            // The decoder blocks on the bytes that the runtime fetches.
-            tokio::task::spawn_blocking(move || open_file(&source, &table, &store, &listed[0]))
+        let guess = call.guess;
+        let from = InferFrom {
+            paths: vec![call.path],
+            s3: call.s3,
+            format: call.format,
+            columns_from_path: call.columns_from_path,
+            columns: Vec::new(),
         };
-        let first = first.await.map_err(|error| DataFusionError::External(Box::new(error)))??;
-        Ok(Self { source, table, store, listed, schema: Arc::clone(first.schema()) })
+        let cancel = context.cancel.clone();
+        // The decoder blocks on the bytes that the runtime fetches.
+        let rows =
+            tokio::task::spawn_blocking(move || FileRows::open(&from, guess, (store, listed), zone, &cancel));
+        let rows = rows.await.map_err(|error| DataFusionError::External(Box::new(error)))??;
+        Ok(Self { rows: Arc::new(rows) })
     }
 
     /// Names of the columns.
     pub(crate) fn columns(&self) -> impl Iterator<Item = String> {
-        self.schema.fields().iter().map(|field| field.name().clone())
+        self.rows.schema().fields().iter().map(|field| field.name().clone())
     }
-}
-
-fn open_file(
-    source: &Source,
-    table: &Arc<TableSchema>,
-    store: &Store,
-    listed: &ListedObject,
-) -> Result<Arc<dyn DataFile>, SqlError> {
-    Ok(decode::open(
-        store.object(&listed.planned(0)),
-        FileContext { source, table, strict: false, now_micros: 0 },
-    )?)
 }
 
 #[async_trait]
 impl TableProvider for Files {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+        Arc::clone(self.rows.schema())
     }
 
     fn table_type(&self) -> TableType {
@@ -209,67 +202,54 @@ impl TableProvider for Files {
         _filters: &[Expr],
         limit: Option<usize>,
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-        let columns = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
-        let mut wanted = columns.clone();
-        wanted.sort_unstable();
-        wanted.dedup();
-        let schema = Arc::new(self.schema.project(&columns)?);
-        let order: Vec<usize> =
-            columns.iter().map(|column| wanted.partition_point(|other| other < column)).collect();
-        let names: Vec<String> =
-            wanted.iter().map(|&index| self.schema.field(index).name().clone()).collect();
-        let (source, table, store, listed) = (
-            Arc::clone(&self.source),
-            Arc::clone(&self.table),
-            Arc::clone(&self.store),
-            Arc::clone(&self.listed),
-        );
-        let output = Arc::clone(&schema);
+        let all = self.rows.schema();
+        let columns = projection.cloned().unwrap_or_else(|| (0..all.fields().len()).collect());
+        let schema = Arc::new(all.project(&columns)?);
+        let (rows, output) = (Arc::clone(&self.rows), Arc::clone(&schema));
         blocking_rows(state, &schema, limit, 1, move |_, send| {
-            for object in listed.iter() {
-                let file = open_file(&source, &table, &store, object).map_err(external)?;
-                let mut indices = Vec::with_capacity(names.len());
-                for name in &names {
-                    indices.push(place_of(file.as_ref(), name)?);
+            let mut failed = None;
+            rows.read(&columns, &mut |batch| match crate::table::fitted(&batch, &output) {
+                Ok(batch) => send(batch),
+                Err(error) => {
+                    failed = Some(error);
+                    false
                 }
-                let mut sorted = indices.clone();
-                sorted.sort_unstable();
-                let read = Read {
-                    columns: sorted.clone(),
-                    dictionary_columns: Vec::new(),
-                    batch_rows: BATCH_ROWS,
-                    budget_bytes: READER_BYTES,
-                    block_bytes: BLOCK_BYTES,
-                };
-                let mut parts = file.parts(Arc::new(read)).map_err(external)?;
-                while let Some(part) = parts.next() {
-                    let mut reader = part.map_err(external)?.start().map_err(external)?;
-                    while let Some(decoded) = reader.next(0) {
-                        let batch = decoded.map_err(external)?.batch;
-                        let place = |wanted: usize| sorted.partition_point(|other| *other < indices[wanted]);
-                        let batch =
-                            batch.project(&order.iter().map(|wanted| place(*wanted)).collect::<Vec<_>>())?;
-                        if !send(crate::table::fitted(&batch, &output)?) {
-                            return Ok(());
-                        }
-                    }
-                }
-            }
-            Ok(())
+            })
+            .map_err(|error| DataFusionError::External(Box::new(SqlError::from(error))))?;
+            failed.map_or(Ok(()), Err)
         })
     }
 }
 
-fn place_of(file: &dyn DataFile, name: &str) -> EngineResult<usize> {
-    let found = file.schema().fields().iter().position(|field| field.name().eq_ignore_ascii_case(name));
-    found.ok_or_else(|| {
-        DataFusionError::Execution(format!(
-            "file {} has no column {name}, which the first file has",
-            file.name()
-        ))
-    })
-}
+#[cfg(test)]
+mod tests {
+    use datafusion::sql::sqlparser::dialect::MySqlDialect;
+    use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 
-fn external(error: impl Into<SqlError>) -> DataFusionError {
-    DataFusionError::External(Box::new(error.into()))
+    use super::*;
+
+    fn call(text: &str) -> Result<FilesCall, SqlError> {
+        let tokens = Tokenizer::new(&MySqlDialect {}, text).tokenize().unwrap();
+        let tokens: Vec<Token> =
+            tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
+        FilesCall::read(&tokens)
+    }
+
+    #[test]
+    fn options_are_those_of_a_manifest() {
+        let read = call(
+            "'s3://b/*', format => 'json', strip_outer_array => true, json_root => '$.data', \
+             json_paths => '[\"$.id\", \"$.a.b\"]', columns_from_path => 'dt, hour', auto_detect_types => false",
+        );
+        let read = read.unwrap();
+        let Some(Format::Json(options)) = &read.format else { panic!("{read:?}") };
+        assert!(options.strip_outer_array && !read.guess);
+        assert_eq!(options.json_root.as_deref(), Some("$.data"));
+        assert_eq!(options.json_paths, ["$.id", "$.a.b"]);
+        assert_eq!(read.columns_from_path, ["dt", "hour"]);
+        let error = call("'a.csv', skip_header => 1").unwrap_err().to_string();
+        assert!(error.contains("needs a format"), "{error}");
+        let error = call("'a.csv', format => 'csv', nope => 1").unwrap_err().to_string();
+        assert!(error.contains("nope"), "{error}");
+    }
 }

@@ -26,7 +26,8 @@ impl Statement {
             column: error.location.column,
             message: error.message,
         })?;
-        let (tokens, files) = take_files(tokens)?;
+        let (mut tokens, files) = take_files(tokens)?;
+        tokens.iter_mut().for_each(quote_number);
         Ok(Self { tokens, files })
     }
 
@@ -128,6 +129,20 @@ impl Statement {
 const KEYWORD: datafusion::sql::sqlparser::keywords::Keyword =
     datafusion::sql::sqlparser::keywords::Keyword::NoKeyword;
 
+/// `$1` is the name of a field of a file without names; to the engine it were a parameter.
+fn quote_number(token: &mut Token) {
+    let written = match token {
+        Token::Placeholder(written) => written.as_str(),
+        Token::Word(word) if word.quote_style.is_none() => word.value.as_str(),
+        _ => return,
+    };
+    let digits = written.strip_prefix('$').unwrap_or_default();
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let value = written.to_owned();
+        *token = Token::Word(Word { value, quote_style: Some('`'), keyword: KEYWORD });
+    }
+}
+
 /// Tokens, and what names among them stand for.
 type Rewritten = (Vec<Token>, Vec<(String, FilesCall)>);
 
@@ -177,6 +192,14 @@ mod tests {
 
     fn statement(text: &str) -> Statement {
         Statement::read(text).unwrap()
+    }
+
+    #[test]
+    fn fields_without_names_are_quoted() {
+        assert_eq!(
+            statement("SELECT $1, f.$12, '$1' FROM t f").text(),
+            "SELECT `$1`, f.`$12`, '$1' FROM t f"
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use longshore_storage::durable::Posix;
 use longshore_storage::load::Segment;
 use longshore_storage::scan::{Predicate, scan};
-use longshore_storage::schema::{Compression, Distribution, PartitionBy, TableDefinition, TableSchema};
+use longshore_storage::schema::TableSchema;
 use longshore_storage::table::Table;
 
 use crate::error::SqlError;
@@ -166,16 +166,4 @@ impl PartitionStream for Blocking {
         builder.spawn_blocking(move || produce(part, &mut |batch| sender.blocking_send(Ok(batch)).is_ok()));
         builder.build()
     }
-}
-
-/// The schema of no table, for files that no table takes.
-pub(crate) fn empty_schema() -> TableSchema {
-    TableSchema::new(TableDefinition {
-        columns: Vec::new(),
-        key: Vec::new(),
-        order_by: Vec::new(),
-        partition_by: PartitionBy::default(),
-        distribution: Distribution::Random { buckets: 1 },
-        compression: Compression::default(),
-    })
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use indicatif::{HumanBytes, HumanCount};
 use longshore_crds::InferFrom;
 use longshore_crds::source::{Credentials, S3, SecretRef};
-use longshore_worker::infer::infer_listed;
+use longshore_worker::infer::{Purpose, infer_listed};
 use longshore_worker::source::{
     ConnectContext, ListedObject, PathPattern, RequestMetrics, SourceError, Store,
 };
@@ -41,7 +41,11 @@ pub async fn run(args: &FilesArgs, data_dir: &DataDir, cancel: &CancellationToke
     };
     // The decoder blocks on the bytes that the runtime fetches.
     let answer = tokio::task::spawn_blocking(move || {
-        if schema { describe(&from, &store, &listed, &cancel) } else { preview::rows(&store, &listed, rows) }
+        if schema {
+            describe(&from, &store, &listed, &cancel)
+        } else {
+            preview::rows(&from, &store, &listed, rows, &cancel)
+        }
     });
     answer.await?
 }
@@ -77,7 +81,7 @@ fn describe(
     listed: &[ListedObject],
     cancel: &CancellationToken,
 ) -> anyhow::Result<String> {
-    let found = infer_listed(from, store, listed, cancel)?;
+    let found = infer_listed(from, Purpose::Table, store, listed, cancel)?;
     let (files, read) = (HumanCount(found.files as u64), HumanCount(found.read as u64));
     let text = format!("{files} files, {}; columns of {read} of them:\n\n", HumanBytes(found.bytes));
     Ok(text + &suggest::columns(&found.columns))

@@ -68,3 +68,19 @@ fn a_file_that_is_no_parquet_is_named() {
     assert_eq!(said.code, 1);
     assert!(said.err.contains("a.parquet"), "{}", said.err);
 }
+
+#[test]
+fn text_files_are_shown_and_json_tells_a_schema() {
+    let program = Program::new();
+    program.write("a.json", "{\"id\": 1, \"name\": \"x\", \"tags\": [1, 2]}\n");
+    let said = program.run(["files", "a.json", "--schema"]);
+    assert!(
+        said.out.contains("  - {name: id, type: BIGINT}\n  - {name: name, type: STRING}\n  - {name: tags, type: \"ARRAY<BIGINT>\"}\n"),
+        "{said:?}"
+    );
+    let said = program.run(["files", "a.json"]);
+    assert!(said.out.contains("| 1  | x    | [1, 2] |"), "{said:?}");
+    program.write("b.csv", "1\tx\n");
+    let said = program.run(["files", "b.csv"]);
+    assert!(said.out.contains("| $1 | $2 |") && said.out.contains("| 1  | x  |"), "{said:?}");
+}

@@ -47,6 +47,32 @@ fn a_plan_shows_what_the_load_would_do_and_leaves_no_trace() {
 }
 
 #[test]
+fn a_plan_shows_columns_that_the_manifest_adds_and_reads_those_of_files() {
+    let (program, _server) = stage(1);
+    let job = load_job("s3://bucket/d/*.parquet", "  onMissingColumn: UseDefault");
+    assert!(TABLE.contains("\n  key:"), "{TABLE}");
+    let wider = TABLE.replace("\n  key:", "\n  - {name: later, type: DATE}\n  key:");
+    let said = plan(&program, &format!("{wider}---{job}"), &[]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("the manifest of the Table adds the columns: later DATE"), "{said:?}");
+    let said = program.run(["get", "table", "t", "-o", "json"]);
+    assert!(!said.out.contains("later"), "{said:?}");
+    let inferred = "
+apiVersion: longshore.dev/v1alpha1
+kind: Table
+metadata: {name: inferred}
+spec:
+  inferFrom: {paths: [\"s3://bucket/d/*.parquet\"]}
+  distribution: {random: {buckets: 2}}
+";
+    let job = job.replace("table: t", "table: inferred");
+    let said = plan(&program, &format!("{inferred}---{job}"), &[]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("rows: 1000 read, 1000 to load"), "{said:?}");
+    assert!(!program.data_dir().join("tables/inferred").exists());
+}
+
+#[test]
 fn a_plan_of_a_load_that_would_fail_fails() {
     let (program, server) = stage(1);
     server.put("bucket", "d/bad.parquet", b"PAR1 no more").unwrap();

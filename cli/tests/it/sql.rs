@@ -135,3 +135,63 @@ fn the_prompt_answers_statements_until_it_ends() {
     assert!(said.out.contains("two\n2\n") && said.out.contains("three\n3\n"), "{said:?}");
     assert!(said.err.contains("nope"), "{said:?}");
 }
+
+fn csv_of(program: &Program, statement: &str) -> String {
+    let said = program.run(["sql", statement, "--format", "csv"]);
+    assert_eq!(said.code, 0, "{statement}: {said:?}");
+    said.out
+}
+
+#[test]
+fn files_of_every_format_are_queried_with_the_columns_of_all() {
+    let program = Program::new();
+    program.write("j/1.json", "{\"id\": 1, \"pos\": {\"x\": 5}}\n{\"id\": 2}\n");
+    program.write("j/2.json", "{\"id\": 3, \"name\": \"c\", \"day\": \"2024-01-31\"}\n");
+    let sql = |statement: &str| csv_of(&program, statement);
+    assert_eq!(
+        sql("SELECT id, name, year(day) AS y FROM files('j/*.json') ORDER BY id"),
+        "id,name,y\n1,,\n2,,\n3,c,2024\n"
+    );
+    assert_eq!(sql("SELECT pos['x'] AS x FROM files('j/*.json') WHERE id = 1"), "x\n5\n");
+    assert_eq!(sql("SELECT COUNT(*) AS n FROM files('j/*.json')"), "n\n3\n");
+    program.write("d.json", "{\"rows\": [{\"a\": {\"b\": 1}}, {\"a\": {\"b\": 2}}]}");
+    assert_eq!(
+        sql("SELECT SUM(a_b) AS s FROM files('d.json', format => 'json', strip_outer_array => true, \
+             json_root => '$.rows', json_paths => '[\"$.a.b\"]')"),
+        "s\n3\n"
+    );
+    // Fields without names, with types.
+    program.write("c/dt=2024-01-01/1.csv", "1\tx\t2.5\n2\ty\t3\n");
+    program.write("c/dt=2024-01-02/2.csv", "3\tz\t4\n");
+    assert_eq!(sql("SELECT SUM($1) AS s, MAX($3) AS m FROM files('c/*/*.csv')"), "s,m\n6,4.0\n");
+    assert_eq!(
+        sql("SELECT `$2`, dt FROM files('c/*/*.csv', columns_from_path => 'dt') WHERE $1 > 1 ORDER BY 1"),
+        "$2,dt\ny,2024-01-01\nz,2024-01-02\n"
+    );
+    assert_eq!(sql("SELECT $3 AS text FROM files('c/*/2.csv', auto_detect_types => false)"), "text\n4\n");
+    // A column that one file has, and one with two types.
+    std::fs::create_dir(program.path("p")).unwrap();
+    write_parquet(&program.path("p/1.parquet"), 2);
+    let (ids, more): (ArrayRef, ArrayRef) =
+        (Arc::new(arrow::array::Int64Array::from(vec![1 << 40])), Arc::new(Int32Array::from(vec![7])));
+    let wider = RecordBatch::try_from_iter([("id", ids), ("more", more)]).unwrap();
+    write_batch(&program.path("p/2.parquet"), &wider);
+    assert_eq!(
+        sql("SELECT * FROM files('p/*.parquet') ORDER BY id"),
+        "id,name,more\n0,n0,\n1,n1,\n1099511627776,,7\n"
+    );
+}
+
+#[test]
+fn a_row_that_does_not_fit_what_was_found_is_an_error_that_names_it() {
+    let program = Program::new();
+    let rows: String = (0..5_000).map(|row| format!("{row}\n")).collect();
+    program.write("a.csv", &(rows + "x\n"));
+    let said = program.run(["sql", "SELECT MAX($1) FROM files('a.csv')"]);
+    assert_ne!(said.code, 0);
+    for part in ["a.csv, row 5001, column $1", "look at the options"] {
+        assert!(said.err.contains(part), "{part}: {said:?}");
+    }
+    let text = "SELECT MAX($1) AS m FROM files('a.csv', auto_detect_types => 'false')";
+    assert_eq!(csv_of(&program, text), "m\nx\n");
+}

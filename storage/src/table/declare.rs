@@ -42,14 +42,22 @@ impl Table {
             return Ok((Self::create(files, root, definition)?, Declared::Created));
         }
         let mut table = Self::open(files, root)?;
-        let stands = without(table.schema().definition(), &table.drifted_columns()?, definition);
-        let missing = missing(&stands, definition).map_err(|what| differs(root, what))?;
+        let missing = table.columns_to_add(definition)?;
         table.add_columns(&missing)?;
         if missing.is_empty() {
             return Ok((table, Declared::Unchanged));
         }
         let added = missing.into_iter().map(|column| column.name).collect();
         Ok((table, Declared::Altered { added }))
+    }
+
+    /// The columns that [`declare`](Self::declare) would add to this table.
+    ///
+    /// # Errors
+    /// [`TableError::DefinitionDiffers`] if the definition differs in more than these.
+    pub fn columns_to_add(&self, definition: &TableDefinition) -> Result<Vec<Column>, TableError> {
+        let stands = without(self.schema().definition(), &self.drifted_columns()?, definition);
+        missing(&stands, definition).map_err(|what| differs(self.root(), what))
     }
 
     /// Names of the columns that a load found in its source, and no one declared.

@@ -21,7 +21,7 @@ pub mod text;
 pub use avro::AvroFile;
 pub use error::DecodeError;
 pub use file::{BatchReader, DataFile, Decoded, Part, Parts, Read};
-pub use open::{FileContext, format_of_name, open};
+pub use open::{FileContext, csv_fields, format_of_name, open};
 pub use orc::OrcFile;
 pub use parquet::{
     EXTENSION_BSON, EXTENSION_INTERVAL, EXTENSION_JSON, EXTENSION_KEY, EXTENSION_UUID, ParquetFile,

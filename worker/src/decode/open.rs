@@ -6,11 +6,12 @@ use longshore_crds::format::{CsvOptions, Format, JsonOptions, TextCompression};
 use longshore_crds::source::Source;
 use longshore_storage::schema::{DefaultValue, TableSchema};
 
-use super::csv::CsvFile;
+use super::csv::{self, CsvFile};
 use super::json::{Absent, JsonColumn, JsonFile};
 use super::magic::kind;
 use super::text::Codec;
 use super::{AvroFile, DataFile, DecodeError, OrcFile, ParquetFile};
+use crate::select::named_columns;
 use crate::source::ReadObject;
 
 /// First bytes that are looked at to say what a file is.
@@ -108,9 +109,32 @@ fn open_json(
     context: FileContext<'_>,
 ) -> Result<Arc<dyn DataFile>, DecodeError> {
     let codec = codec(object.name(), options.compression);
-    let columns: Vec<JsonColumn> =
-        names(context).into_iter().map(|name| json_column(name, context)).collect();
+    let mut keys = names(context);
+    if options.json_paths.is_empty() {
+        // A record has any key; expressions may name those that nothing else asks for.
+        let known = |keys: &[String], name: &str| keys.iter().any(|key| key.eq_ignore_ascii_case(name));
+        for name in named_columns(context.source) {
+            if !known(&keys, &name) {
+                keys.push(name);
+            }
+        }
+    }
+    let columns: Vec<JsonColumn> = keys.into_iter().map(|name| json_column(name, context)).collect();
     Ok(Arc::new(JsonFile::open(object, options, codec, &columns, context.strict)?))
+}
+
+/// Fields of the first record of a CSV file behind those that are skipped; `None`: there is none. Blocks.
+///
+/// # Errors
+/// As for opening and reading such a file.
+pub fn csv_fields(source: &Source, object: Arc<dyn ReadObject>) -> Result<Option<usize>, DecodeError> {
+    let by_suffix = format_of_name(object.name());
+    let options = match source.format.as_ref().or(by_suffix.as_ref()) {
+        Some(Format::Csv(options)) => options,
+        _ => return Err(DecodeError::UnknownFormat { file: object.name().to_owned() }),
+    };
+    let codec = codec(object.name(), options.compression);
+    csv::fields_of_first_record(&object, options, codec)
 }
 
 /// Names for the fields of a file that has none: those that the source states, else the table's columns, but

@@ -34,7 +34,10 @@ pub struct DryRunReport {
     pub more_files: u64,
     /// The schemas that the files have, and what becomes of their columns; each once.
     pub schemas: Vec<CheckedSchema>,
-    /// Columns that the table would get.
+    /// Columns that the Table's manifest would add, before the load, to the table that stands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub declared_columns: Vec<NamedType>,
+    /// Columns that the table would get by the load.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub new_columns: Vec<NamedType>,
     /// The first rows as they would be stored.
@@ -102,7 +105,8 @@ pub struct CheckedSchema {
     pub files: u64,
     /// One a column of the table, in its order.
     pub columns: Vec<CheckedColumn>,
-    /// Columns of the file that feed nothing.
+    /// Columns of the file that feed nothing, and that no expression names; none where the source states its
+    /// `columns`.
     pub extra: Vec<NamedType>,
 }
 

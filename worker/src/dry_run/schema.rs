@@ -5,9 +5,11 @@ use longshore_crds::source::{Format, Source};
 
 use super::report::{CheckedColumn, Fill, NamedType};
 use crate::convert::{FileMapping, Filling, type_name};
+use crate::select::named_columns;
 
-/// What fills each column of the table, and the columns of the file that feed none.
-pub fn fills(mapping: &FileMapping, file: &Schema) -> (Vec<CheckedColumn>, Vec<NamedType>) {
+/// What fills each column of the table, and the columns of the file that are left out: that feed none, and no
+/// expression names. A source with `columns` says what it takes: what it does not name is no surprise.
+pub fn fills(mapping: &FileMapping, source: &Source, file: &Schema) -> (Vec<CheckedColumn>, Vec<NamedType>) {
     let columns = mapping.fillings().map(|(column, filling)| CheckedColumn {
         column: NamedType { name: column.name.clone(), data_type: column.data_type.to_string() },
         from: match filling {
@@ -19,7 +21,13 @@ pub fn fills(mapping: &FileMapping, file: &Schema) -> (Vec<CheckedColumn>, Vec<N
             Filling::Null => Fill::Null,
         },
     });
-    let left = file.fields().iter().enumerate().filter(|(index, _)| !mapping.projection().contains(index));
+    let named = named_columns(source);
+    let is_left = |index: &usize, name: &str| {
+        source.columns.is_none()
+            && !mapping.projection().contains(index)
+            && !named.iter().any(|other| other.eq_ignore_ascii_case(name))
+    };
+    let left = file.fields().iter().enumerate().filter(|(index, field)| is_left(index, field.name()));
     let left = left.map(|(_, field)| NamedType { name: field.name().clone(), data_type: type_name(field) });
     (columns.collect(), left.collect())
 }

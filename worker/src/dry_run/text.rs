@@ -33,9 +33,14 @@ impl Display for DryRunReport {
             columns(f, schema)?;
         }
         more(f, self.schemas.len().saturating_sub(SHOWN), "schemas")?;
-        if !self.new_columns.is_empty() {
-            let new: Vec<String> = self.new_columns.iter().map(named).collect();
-            writeln!(f, "the table gets the columns: {}", new.join(", "))?;
+        for (who, columns) in [
+            ("the manifest of the Table adds", &self.declared_columns),
+            ("the table gets", &self.new_columns),
+        ] {
+            if !columns.is_empty() {
+                let columns: Vec<String> = columns.iter().map(named).collect();
+                writeln!(f, "{who} the columns: {}", columns.join(", "))?;
+            }
         }
         rows(f, &self.rows)?;
         errors(f, &self.errors)?;

@@ -6,6 +6,7 @@ use longshore_crds::InferredColumn as Hint;
 use longshore_storage::types::DataType;
 
 use super::{InferError, guess_type, merged_type};
+use crate::select::{PathValue, path_value};
 
 /// A column that comes from files.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,9 +95,13 @@ impl Merged {
     ) -> Result<(), InferError> {
         let mut values = Vec::new();
         for key in keys {
-            let value = path_value(key, name)
-                .ok_or_else(|| InferError::MissingPathKey { name: name.to_owned(), key: key.to_owned() })?;
-            values.push(value);
+            match path_value(key, name) {
+                PathValue::Text(value) => values.push(value),
+                PathValue::Null => {}
+                PathValue::Missing => {
+                    return Err(InferError::MissingPathKey { name: name.to_owned(), key: key.to_owned() });
+                }
+            }
         }
         let place = self.place(name, "the keys")?;
         let column = &mut self.columns[place];
@@ -129,6 +134,20 @@ impl Merged {
         Ok(self.columns.len() - 1)
     }
 
+    /// Takes out the columns that cannot be read and whose type is not stated; with the reason of each.
+    pub fn take_unreadable(&mut self) -> Vec<(String, String)> {
+        let mut taken = Vec::new();
+        let hints = &self.hints;
+        self.columns.retain(|column| match &column.found {
+            Some(Err(reason)) if !hints.iter().any(|hint| hint.0.eq_ignore_ascii_case(&column.name)) => {
+                taken.push((column.name.clone(), reason.clone()));
+                false
+            }
+            _ => true,
+        });
+        taken
+    }
+
     /// The columns. One of which only NULL was seen is STRING.
     ///
     /// # Errors
@@ -156,13 +175,6 @@ impl Merged {
             });
         columns.collect()
     }
-}
-
-/// The value of `name=value/` in a key, percent-decoded; the last of several.
-fn path_value(key: &str, name: &str) -> Option<String> {
-    let (folders, _) = key.rsplit_once('/')?;
-    let part = folders.rsplit('/').find_map(|part| part.strip_prefix(name)?.strip_prefix('='))?;
-    Some(crate::source::percent_decoded(part))
 }
 
 #[cfg(test)]
@@ -227,13 +239,5 @@ mod tests {
         let mut merged = Merged::new(&[]).unwrap();
         let error = merged.add_path_column("dt", ["x/f"].into_iter()).unwrap_err();
         assert_eq!(error.category(), "MissingPathKey");
-    }
-
-    #[test]
-    fn the_last_of_equal_names_in_a_key_counts() {
-        assert_eq!(path_value("dt=1/x=2/dt=3/f", "dt").as_deref(), Some("3"));
-        assert_eq!(path_value("dt=a%3Ab/f", "dt").as_deref(), Some("a:b"));
-        assert_eq!(path_value("x/dt=1", "dt"), None);
-        assert_eq!(path_value("DT=1/f", "dt"), None);
     }
 }

@@ -2,7 +2,10 @@
 
 use longshore_storage::types::TypeError;
 
+use crate::convert::ConvertError;
 use crate::decode::DecodeError;
+use crate::rows::RejectedRow;
+use crate::select::SelectError;
 use crate::source::SourceError;
 
 /// Why no columns come from files. A message names the file or the field, and what to do.
@@ -46,6 +49,40 @@ pub enum InferError {
         /// The file.
         file: String,
     },
+    /// Two of `jsonPaths` with one name.
+    #[error(
+        "format.json.jsonPaths: {first} and {second} would both be the column {name}; read them without \
+         jsonPaths, or declare the columns of the table"
+    )]
+    SamePathName {
+        /// One path.
+        first: String,
+        /// The other.
+        second: String,
+        /// The name.
+        name: String,
+    },
+    /// A record that is no row of the columns that were found.
+    #[error(
+        "file {file}, row {row}{place}: {message}; look at the options of the format, or load the files, which \
+         counts such rows and keeps them"
+    )]
+    Row {
+        /// The file.
+        file: String,
+        /// Number of the row, from 1.
+        row: u64,
+        /// `, column x`, where it is one column.
+        place: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// The columns of files do not fit what was found before.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// A file whose rows cannot be cast.
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
     /// A hint that names no column.
     #[error("inferFrom.columns[{index}].name: no file has a column {column}")]
     UnknownHint {
@@ -82,6 +119,13 @@ pub enum InferError {
 }
 
 impl InferError {
+    /// A row of a file that does not fit.
+    pub(super) fn row(file: &str, rejected: &RejectedRow) -> Self {
+        let column = &rejected.column;
+        let place = if column.is_empty() { String::new() } else { format!(", column {column}") };
+        Self::Row { file: file.to_owned(), row: rejected.row, place, message: rejected.message.clone() }
+    }
+
     /// Stable name of the kind of error.
     pub fn category(&self) -> &'static str {
         match self {
@@ -90,6 +134,10 @@ impl InferError {
             Self::CaseConflict { .. } => "CaseConflict",
             Self::NoNames { .. } => "NoColumnNames",
             Self::NoType { .. } => "NoColumnType",
+            Self::SamePathName { .. } => "DuplicateColumn",
+            Self::Row { .. } => "InvalidRow",
+            Self::Select(error) => error.category(),
+            Self::Convert(error) => error.category(),
             Self::UnknownHint { .. } | Self::HintType { .. } => "InvalidHint",
             Self::MissingPathKey { .. } => "MissingPathKey",
             Self::NoColumns => "NoColumns",

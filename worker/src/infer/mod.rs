@@ -1,13 +1,15 @@
 //! The columns of a table that is made for files (`inferFrom`, `longshore files --schema`).
 //!
-//! The footers of all files are read, up to [`MAX_FILES`] evenly chosen ones; of formats without types the
-//! first rows of a few files. Columns of one name become one column whose type holds the values of all
-//! ([`merged_type`]).
+//! The footers and headers of all files are read, up to [`MAX_FILES`] evenly chosen ones; of formats without
+//! types the first rows of a few files. Columns of one name become one column whose type holds the values of
+//! all ([`merged_type`]). [`FileRows`] reads the rows with these columns and no table.
 
 mod columns;
 mod error;
 mod guess;
+mod json;
 mod merge;
+mod rows;
 mod sample;
 
 use longshore_crds::InferFrom;
@@ -18,7 +20,7 @@ pub use columns::{InferredColumn, InferredFrom, Merged};
 pub use error::InferError;
 pub use guess::guess_type;
 pub use merge::merged_type;
-pub use sample::open;
+pub use rows::FileRows;
 
 use crate::source::{ConnectContext, ListedObject, PathPattern, SourceError, Store};
 
@@ -30,6 +32,8 @@ pub const MAX_FILES: usize = 10_000;
 pub struct Inferred {
     /// The columns, in the order in which the files bring them; those of the keys come last.
     pub columns: Vec<InferredColumn>,
+    /// Columns that are left out, and why.
+    pub left_out: Vec<(String, String)>,
     /// Files that match.
     pub files: usize,
     /// Of these, how many were read.
@@ -38,7 +42,20 @@ pub struct Inferred {
     pub bytes: u64,
 }
 
-/// Lists the files and reads their columns.
+/// What the columns are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A table: each column needs a name and a type.
+    Table,
+    /// Rows to look at: fields of CSV without a header are `$1`, `$2` and so on, and columns that cannot be
+    /// read are left out.
+    Query {
+        /// Whether types of texts are guessed; else they are STRING.
+        guess: bool,
+    },
+}
+
+/// Lists the files and reads their columns, for a table.
 ///
 /// # Errors
 /// If no file matches, one cannot be read, two columns differ in case only, or a column has no type.
@@ -53,8 +70,9 @@ pub async fn infer(from: &InferFrom, context: &ConnectContext) -> Result<Inferre
     }
     let (from, cancel) = (from.clone(), context.cancel.clone());
     // Decoders block on the bytes that the runtime fetches.
-    let inferred = tokio::task::spawn_blocking(move || infer_listed(&from, &store, &listed, &cancel)).await;
-    inferred.map_err(|error| InferError::Internal(error.to_string()))?
+    let inferred =
+        tokio::task::spawn_blocking(move || infer_listed(&from, Purpose::Table, &store, &listed, &cancel));
+    inferred.await.map_err(|error| InferError::Internal(error.to_string()))?
 }
 
 /// Reads the columns of files that were listed. Blocks.
@@ -63,6 +81,7 @@ pub async fn infer(from: &InferFrom, context: &ConnectContext) -> Result<Inferre
 /// As for [`infer`], but for an empty list.
 pub fn infer_listed(
     from: &InferFrom,
+    purpose: Purpose,
     store: &Store,
     listed: &[ListedObject],
     cancel: &CancellationToken,
@@ -75,14 +94,16 @@ pub fn infer_listed(
     };
     let chosen = chosen(listed, MAX_FILES);
     let mut merged = Merged::new(&from.columns)?;
-    for schema in sample::schemas(&source, store, &chosen, cancel)? {
+    for schema in sample::schemas(&source, purpose, store, &chosen, cancel)? {
         merged.add(&schema.file, schema.columns)?;
     }
     for name in &from.columns_from_path {
         merged.add_path_column(name, chosen.iter().map(|object| object.key.as_str()))?;
     }
+    let left_out = if purpose == Purpose::Table { Vec::new() } else { merged.take_unreadable() };
     Ok(Inferred {
         columns: merged.into_columns()?,
+        left_out,
         files: listed.len(),
         read: chosen.len(),
         bytes: listed.iter().map(|object| object.size).sum(),

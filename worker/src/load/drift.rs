@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema};
+use longshore_crds::source::Source;
 use longshore_crds::{LoadRequest, OnFileError, SchemaDrift};
 use longshore_storage::load::PlannedFile;
 use longshore_storage::schema::{Column, TableSchema};
@@ -12,11 +13,17 @@ use tokio_util::sync::CancellationToken;
 use super::{LoadFailure, read_all};
 use crate::convert::{MappingError, column_type, common_type};
 use crate::decode::{self, FileContext};
+use crate::select::named_columns;
 use crate::source::Store;
 
-/// Refuses a file with a column that the table does not have.
-pub fn refuse_new_columns(file: &str, table: &TableSchema, schema: &Schema) -> Result<(), MappingError> {
-    match new_fields(table, schema).next() {
+/// Refuses a file of a source with a column that the table does not have.
+pub fn refuse_new_columns(
+    file: &str,
+    table: &TableSchema,
+    source: &Source,
+    schema: &Schema,
+) -> Result<(), MappingError> {
+    match new_fields(table, &named_columns(source), schema).next() {
         Some(field) => {
             Err(MappingError::UnexpectedColumn { file: file.to_owned(), column: field.name().clone() })
         }
@@ -24,8 +31,16 @@ pub fn refuse_new_columns(file: &str, table: &TableSchema, schema: &Schema) -> R
     }
 }
 
-fn new_fields<'a>(table: &'a TableSchema, schema: &'a Schema) -> impl Iterator<Item = &'a Field> {
-    let known = |name: &str| table.columns().iter().any(|column| column.name.eq_ignore_ascii_case(name));
+/// What an expression names and the table does not have is `temporary`: it feeds other columns.
+fn new_fields<'a>(
+    table: &'a TableSchema,
+    temporary: &'a [String],
+    schema: &'a Schema,
+) -> impl Iterator<Item = &'a Field> {
+    let known = move |name: &str| {
+        let mut names = table.columns().iter().map(|column| &column.name).chain(temporary);
+        names.any(|other| other.eq_ignore_ascii_case(name))
+    };
     schema.fields().iter().map(|field| &**field).filter(move |field| !known(field.name()))
 }
 
@@ -47,6 +62,7 @@ pub fn new_columns(
     let files: Vec<&PlannedFile> = listed.iter().filter(drifting).collect();
     // The task that meets a bad file says what is wrong with it.
     let goes_on = request.on_file_error == OnFileError::SkipFile || request.dry_run.is_some();
+    let temporary: Vec<Vec<String>> = request.sources.iter().map(named_columns).collect();
     let found = read_all(&files, cancel, |file| -> Result<Option<FileDrift>, LoadFailure> {
         let index = file.source as usize;
         let context = FileContext {
@@ -57,7 +73,7 @@ pub fn new_columns(
         };
         let drift = decode::open(stores[index].object(file), context)
             .map_err(LoadFailure::from)
-            .and_then(|data| Ok(drift_of(data.name(), table, data.schema())?));
+            .and_then(|data| Ok(drift_of(data.name(), table, &temporary[index], data.schema())?));
         match drift {
             Err(failure) if goes_on && failure.is_of_file() => Ok(None),
             drift => drift.map(Some),
@@ -100,8 +116,13 @@ struct FileDrift {
     columns: Vec<(String, DataType)>,
 }
 
-fn drift_of(file: &str, table: &TableSchema, schema: &Schema) -> Result<FileDrift, MappingError> {
-    let columns = new_fields(table, schema).map(|field| {
+fn drift_of(
+    file: &str,
+    table: &TableSchema,
+    temporary: &[String],
+    schema: &Schema,
+) -> Result<FileDrift, MappingError> {
+    let columns = new_fields(table, temporary, schema).map(|field| {
         let data_type = column_type(field).map_err(|reason| MappingError::CannotAdd {
             file: file.to_owned(),
             column: field.name().clone(),

@@ -12,7 +12,7 @@ use longshore_crds::{
 use longshore_storage::durable::{FileSystem, Posix};
 use longshore_storage::load::{PlannedTask, SkippedFile, write_dry_run_report};
 use longshore_storage::schema::{Column, MAX_NEW_PARTITIONS, PartitionBy, TableSchema};
-use longshore_storage::table::{CommitError, Table, TableError};
+use longshore_storage::table::{CommitError, Table};
 use longshore_storage::tablet::TabletError;
 use tokio::task::block_in_place;
 
@@ -34,8 +34,9 @@ pub struct DryRunEnd {
     pub found: Option<DryRunReport>,
 }
 
-/// Checks what a load of this request would do. `declared`: the schema of a table that does not exist yet;
-/// `None`: the table is at the context's folder.
+/// Checks what a load of this request would do. `declared`: what the Table's manifest says, if that is to be
+/// applied first: the schema of a table that does not exist yet; one that stands at the context's folder gets
+/// the columns that it lacks.
 ///
 /// Whatever the load would end with for good is a finding; the dry run itself fails only where it could not be
 /// carried through: the store or the volume is not to be reached, its time was over, it was stopped.
@@ -54,16 +55,13 @@ pub async fn dry_run(
         deadline_passed: Arc::default(),
     };
     let mut gathered = Gathered::new(&request);
-    let opened = match declared {
-        Some(schema) => Ok((None, schema)),
-        None => block_in_place(|| open(&context)).map(|(table, schema)| (Some(table), schema)),
-    };
-    let (table, looked) = match opened {
-        Ok((table, schema)) => {
+    let (table, looked) = match block_in_place(|| open(&context, declared)) {
+        Ok(Opened { table, schema, added }) => {
+            gathered.declared_columns = named(&added);
             let looked = load.look(table.as_ref(), &schema, &mut gathered).await;
             (table, looked.map_err(|failure| load.with_deadline(failure)))
         }
-        Err(error) => (None, Err(error.into())),
+        Err(failure) => (None, Err(failure)),
     };
     context.metrics.progress.enter(Phase::Done);
     let verdict = match looked {
@@ -77,11 +75,26 @@ pub async fn dry_run(
     DryRunEnd { report: report(&request, start, &gathered, &found, path), found: Some(found) }
 }
 
-fn open(context: &LoadContext) -> Result<(Table, Arc<TableSchema>), TableError> {
+/// What the load would find once the manifest is applied.
+struct Opened {
+    /// `None`: it does not exist yet.
+    table: Option<Table>,
+    schema: Arc<TableSchema>,
+    /// Columns that the manifest adds.
+    added: Vec<Column>,
+}
+
+fn open(context: &LoadContext, declared: Option<Arc<TableSchema>>) -> Result<Opened, LoadFailure> {
+    let stands = context.table_root.join("_delta_log").is_dir();
+    let declared = match declared {
+        Some(schema) if !stands => return Ok(Opened { table: None, schema, added: Vec::new() }),
+        declared => declared,
+    };
     let files: Arc<dyn FileSystem> = Arc::new(Posix);
     let table = Table::open(files, &context.table_root)?;
-    let schema = Arc::clone(table.schema());
-    Ok((table, schema))
+    let added = declared.map(|schema| table.columns_to_add(schema.definition())).transpose()?;
+    let added = added.unwrap_or_default();
+    Ok(Opened { schema: drift::widened(table.schema(), &added)?, table: Some(table), added })
 }
 
 /// Whether the load would end with this for good, so that it answers the question.
@@ -107,7 +120,7 @@ impl Load<'_> {
             block_in_place(|| drift::new_columns(self.request, schema, &stores, &listed.files, &cancel))?;
         let declared_columns = schema.columns().len();
         let schema = drift::widened(schema, &new_columns)?;
-        gathered.new_columns(&new_columns);
+        gathered.new_columns = named(&new_columns);
         let now_micros = admitted.now_micros;
         let frozen = plan::Frozen { schema: &schema, listed, earlier: &[], now_micros };
         let (id, version) = table.map_or(("", 0), |table| (table.id(), table.version()));
@@ -181,6 +194,12 @@ impl Load<'_> {
     }
 }
 
+fn named(columns: &[Column]) -> Vec<NamedType> {
+    let named =
+        |column: &Column| NamedType { name: column.name.clone(), data_type: column.data_type.to_string() };
+    columns.iter().map(named).collect()
+}
+
 /// What comes together task by task.
 struct Gathered {
     findings: Arc<Findings>,
@@ -188,6 +207,7 @@ struct Gathered {
     files: Vec<((u32, usize), CheckedFile)>,
     failures: Vec<LoadFailure>,
     partitions: BTreeSet<String>,
+    declared_columns: Vec<NamedType>,
     new_columns: Vec<NamedType>,
 }
 
@@ -199,16 +219,9 @@ impl Gathered {
             files: Vec::new(),
             failures: Vec::new(),
             partitions: BTreeSet::new(),
+            declared_columns: Vec::new(),
             new_columns: Vec::new(),
         }
-    }
-
-    fn new_columns(&mut self, columns: &[Column]) {
-        let named = |column: &Column| NamedType {
-            name: column.name.clone(),
-            data_type: column.data_type.to_string(),
-        };
-        self.new_columns = columns.iter().map(named).collect();
     }
 
     fn add_task(&mut self, number: u32, task: &PlannedTask, checked: TaskChecked) -> Result<(), LoadFailure> {
@@ -295,6 +308,7 @@ impl Gathered {
             files,
             more_files,
             schemas: concluded.schemas,
+            declared_columns: std::mem::take(&mut self.declared_columns),
             new_columns: std::mem::take(&mut self.new_columns),
             rows: concluded.rows,
             errors: concluded.errors,

@@ -125,7 +125,7 @@ impl<'a> TaskFiles<'a> {
         let columns = source.columns.as_deref();
         let wanted = wanted_columns(&self.job.schema, self.job.declared_columns, data.schema());
         if self.job.request.schema_drift == SchemaDrift::Fail && columns.is_none() {
-            refuse_new_columns(&self.name(file), &self.job.schema, data.schema())?;
+            refuse_new_columns(&self.name(file), &self.job.schema, source, data.schema())?;
         }
         let name = self.name(file);
         let facts = FileFacts {
@@ -149,7 +149,7 @@ impl<'a> TaskFiles<'a> {
         }
         counts.parts_left.store(1, Ordering::Relaxed);
         if let Some(findings) = &self.job.findings {
-            let (columns, extra) = dry_run::fills(&mapping, data.schema());
+            let (columns, extra) = dry_run::fills(&mapping, source, data.schema());
             findings.opened(self.place(file), dry_run::format_of(source, &planned.key), columns, extra);
         }
         let read = Read {

@@ -11,6 +11,7 @@ use longshore_storage::schema::TableSchema;
 use super::PSEUDO_COLUMNS;
 use super::error::SelectError;
 use super::file::{FileFacts, compile};
+use super::named::named_columns;
 use crate::convert::{Zone, check_columns};
 
 /// Checks the columns and expressions of a source against the table. Where the columns and types of its files
@@ -130,10 +131,14 @@ fn known_schema(table: &TableSchema, source: &Source) -> Option<Schema> {
         Some(_) => false,
         None => !source.paths.is_empty() && source.paths.iter().all(|path| is_plain_csv(path)),
     };
-    let names: Vec<&str> = match &source.columns {
-        Some(columns) => columns.iter().map(String::as_str).collect(),
-        None => table.columns().iter().map(|column| column.name.as_str()).collect(),
+    let mut names: Vec<String> = match &source.columns {
+        Some(columns) => columns.clone(),
+        None => table.columns().iter().map(|column| column.name.clone()).collect(),
     };
+    if matches!(&source.format, Some(Format::Json(options)) if options.json_paths.is_empty()) {
+        // A record may have any key; of equal names the first counts.
+        names.extend(named_columns(source));
+    }
     let fields: Vec<Field> = names.into_iter().map(|name| Field::new(name, ArrowType::Utf8, true)).collect();
     known.then(|| Schema::new(fields))
 }

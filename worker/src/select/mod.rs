@@ -17,11 +17,14 @@
 mod check;
 mod error;
 mod file;
+mod named;
 mod path;
 
 pub use check::check_source;
 pub use error::SelectError;
 pub use file::{FileFacts, left_out, mapping};
+pub use named::named_columns;
+pub use path::{PathValue, path_value};
 
 /// The pseudo columns: facts about the file and the row.
 pub const PSEUDO_COLUMNS: [&str; 6] =

@@ -1,11 +1,13 @@
 //! Values that stand in a key as `name=value/`.
 
+use crate::source::percent_decoded;
+
 /// What Hive writes for NULL.
 const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// A value in a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum PathValue {
+pub enum PathValue {
     /// The percent-decoded text.
     Text(String),
     /// Hive's name for NULL.
@@ -16,7 +18,7 @@ pub(super) enum PathValue {
 
 /// The value of `name` in the folders of `key`: of two the first. Names are compared with their case, as they
 /// are part of the key.
-pub(super) fn path_value(key: &str, name: &str) -> PathValue {
+pub fn path_value(key: &str, name: &str) -> PathValue {
     let folders = key.rsplit_once('/').map_or("", |(folders, _)| folders);
     let found = folders.split('/').find_map(|folder| {
         let (found, value) = folder.split_once('=')?;
@@ -27,33 +29,6 @@ pub(super) fn path_value(key: &str, name: &str) -> PathValue {
         Some(HIVE_NULL) => PathValue::Null,
         Some(value) => PathValue::Text(percent_decoded(value)),
     }
-}
-
-/// `%XX` is a byte. What is no such code stands for itself, and so does a text whose bytes are not UTF-8.
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let code = match (first, after) {
-            (b'%', [high, low, ..]) => digit(*high).zip(digit(*low)),
-            _ => None,
-        };
-        match code {
-            Some((high, low)) => {
-                bytes.push(16 * high + low);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
-}
-
-fn digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]

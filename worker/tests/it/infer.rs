@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array, Float32Array, Int32Array, Int64Array, StringArray};
+use longshore_crds::format::{CsvOptions, Format, JsonOptions};
 use longshore_crds::{InferFrom, InferredColumn};
+use longshore_storage::durable::Posix;
+use longshore_storage::table::Table;
 use longshore_worker::infer::{InferError, Inferred, infer};
 use longshore_worker::source::{ConnectContext, RequestMetrics};
 use tokio_util::sync::CancellationToken;
 
 use crate::columnar::written;
-use crate::world::{RUNTIME, World, batch};
+use crate::world::{RUNTIME, World, batch, column, definition};
 
 pub fn from(world: &World, pattern: &str) -> InferFrom {
     let source = world.source(pattern);
@@ -112,4 +115,108 @@ fn a_column_that_cannot_be_read_is_refused_unless_it_is_stated() {
     from.columns = vec![InferredColumn { name: "u".to_owned(), data_type: "STRING".to_owned() }];
     assert_eq!(told(&read(&world, &from).unwrap()), ["id BIGINT", "u STRING", "t STRING"]);
     assert_eq!(read(&world, &self::from(&world, "no/*")).unwrap_err().category(), "NoMatchingFiles");
+}
+
+fn json(options: JsonOptions) -> Option<Format> {
+    Some(Format::Json(options))
+}
+
+#[test]
+fn a43_json_files_tell_columns_by_their_records() {
+    let world = World::new();
+    world.put(
+        "j/1.json",
+        concat!(
+            r#"{"id": 1, "name": "a", "ok": true, "tags": ["x"], "at": "2024-01-31 10:00:00", "pos": {"x": 1, "y": 2.5}}"#,
+            "\n",
+            r#"{"name": "b", "id": 2, "big": 9223372036854775808, "tags": [], "pos": {"y": 1, "x": null}, "mixed": 1}"#,
+        ),
+    );
+    world.put("j/2.json", r#"{"id": 3.5, "mixed": [1], "day": "2024-01-31", "late": null}"#);
+    world.put("j/empty.json", "");
+    assert_eq!(
+        told(&read(&world, &from(&world, "j/*")).unwrap()),
+        [
+            "id DOUBLE",
+            "name STRING",
+            "ok BOOLEAN",
+            "tags ARRAY<STRING>",
+            "at DATETIME",
+            "pos STRUCT<x BIGINT,y DOUBLE>",
+            "big DECIMAL(38,0)",
+            "mixed JSON",
+            "day DATE",
+            "late STRING",
+        ]
+    );
+    world.put("k/1.json", r#"{"Id": 1}"#);
+    world.put("k/2.json", r#"{"ID": 1}"#);
+    assert_eq!(read(&world, &from(&world, "k/*")).unwrap_err().category(), "CaseConflict");
+}
+
+#[test]
+fn json_options_say_where_the_records_and_the_columns_are() {
+    let world = World::new();
+    world.put("a.json", r#"{"data": [{"id": 1, "u": {"name": "x"}, "t": [5, 6]}, {"id": 2}]}"#);
+    let mut from = from(&world, "a.json");
+    from.format = json(JsonOptions {
+        strip_outer_array: true,
+        json_root: Some("$.data".to_owned()),
+        ..JsonOptions::default()
+    });
+    assert_eq!(
+        told(&read(&world, &from).unwrap()),
+        ["id BIGINT", "u STRUCT<name STRING>", "t ARRAY<BIGINT>"]
+    );
+    from.format = json(JsonOptions {
+        strip_outer_array: true,
+        json_root: Some("$.data".to_owned()),
+        json_paths: ["$.u.name", "$.t[1]", "$.id"].map(str::to_owned).to_vec(),
+        ..JsonOptions::default()
+    });
+    assert_eq!(told(&read(&world, &from).unwrap()), ["u_name STRING", "t_1 BIGINT", "id BIGINT"]);
+    from.format = json(JsonOptions::default());
+    world.put("a.json", "[{\"id\": 1}]");
+    let error = read(&world, &from).unwrap_err();
+    assert!(error.to_string().contains("stripOuterArray"), "{error}");
+}
+
+#[test]
+fn csv_with_a_header_tells_the_columns_of_all_files_and_without_one_none() {
+    let world = World::new();
+    let mut from = from(&world, "c/*.csv");
+    from.format = Some(Format::Csv(CsvOptions {
+        header: true,
+        column_separator: ",".to_owned(),
+        ..CsvOptions::default()
+    }));
+    for number in 0..40 {
+        world.put(&format!("c/{number:02}.csv"), "id,name\n1,x\n");
+    }
+    // The rows of few files are looked at, the names of all.
+    world.put("c/22.csv", "id,name,only\n1,x,2\n");
+    world.put("c/empty.csv", "");
+    assert_eq!(told(&read(&world, &from).unwrap()), ["id BIGINT", "name STRING", "only STRING"]);
+    from.format = Some(Format::Csv(CsvOptions::default()));
+    let error = read(&world, &from).unwrap_err();
+    assert_eq!(error.category(), "NoColumnNames");
+    assert!(error.to_string().contains("format.csv.header: true"), "{error}");
+}
+
+#[test]
+fn a_table_made_for_json_files_takes_their_rows() {
+    let world = World::new();
+    world.put(
+        "j/1.json",
+        "{\"id\": 1, \"pos\": {\"x\": 1}, \"day\": \"2024-01-31\"}\n{\"id\": 2, \"tags\": [\"a\"]}\n",
+    );
+    let found = read(&world, &from(&world, "j/*")).unwrap();
+    let columns =
+        found.columns.iter().map(|found| column(&found.name, &found.data_type.to_string())).collect();
+    Table::create(Arc::new(Posix), &world.root(), &definition(columns)).unwrap();
+    let report = world.load(world.request("load", "j/*"));
+    assert_eq!((report.exit_code, report.counts.sink_rows), (0, 2), "{report:?}");
+    assert_eq!(world.sorted("day"), ["2024-01-31", "NULL"]);
+    assert_eq!(world.sorted("pos"), ["NULL", "{x: 1}"]);
+    assert_eq!(world.sorted("tags"), ["NULL", "[a]"]);
 }

@@ -3,6 +3,7 @@
 columnar.py types FOLDER      every type, rows.parquet and, for each codec, rows.<codec>.orc / .avro
 columnar.py zones FOLDER      ORC timestamps
 columnar.py shapes FOLDER     wide, deep, long, empty, many stripes
+columnar.py drift FOLDER      files with more columns one after the other
 columnar.py odd FOLDER        types that are refused, and a file of each
 columnar.py fuzz FOLDER       few rows of every type in small files, to be damaged
 """
@@ -213,6 +214,24 @@ def shapes(folder):
     orc.write_table(table, folder / "long.orc", compression="zstd")
     write_avro(folder / "long.avro", {"type": "record", "name": "T", "fields": [
         {"name": "id", "type": "int"}, {"name": "text", "type": "string"}]}, long, "deflate")
+
+
+def drift(folder):
+    at = dt.datetime(2024, 1, 31, 10, 0, 0, 500_000)
+    tables = [
+        pa.table({"id": pa.array([1], pa.int64())}),
+        pa.table({"id": pa.array([2], pa.int64()), "extra": pa.array([20], pa.int32()), "at": pa.array([at], pa.timestamp("us"))}),
+        pa.table({"id": pa.array([3], pa.int64()), "extra": pa.array([2**40], pa.int64()), "note": pa.array(["n"]),
+                  "list": pa.array([[1, 2]], pa.list_(pa.int32())), "part": pa.array([{"x": 1}], pa.struct([("x", pa.int64())]))}),
+    ]
+    avro = {"id": "long", "extra": "int", "note": "string", "at": {"type": "long", "logicalType": "local-timestamp-micros"},
+            "list": {"type": "array", "items": "int"},
+            "part": {"type": "record", "name": "Part", "fields": [{"name": "x", "type": "long"}]}}
+    for number, table in enumerate(tables, 1):
+        orc.write_table(table, folder / f"{number}.orc")
+        types = {name: "long" if number == 3 and name == "extra" else avro[name] for name in table.schema.names}
+        fields = [{"name": name, "type": optional(type)} for name, type in types.items()]
+        write_avro(folder / f"{number}.avro", {"type": "record", "name": "R", "fields": fields}, table.to_pylist())
 
 
 def odd(folder):

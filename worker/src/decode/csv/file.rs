@@ -8,6 +8,7 @@ use longshore_crds::format::{CsvOptions, OnColumnMismatch};
 
 use super::columns::text_column;
 use super::dialect::Dialect;
+use super::header::read_header;
 use super::split::splitter;
 use super::tokens::{Fault, Mismatch, Shape, Tokens, tokenize};
 use crate::decode::text::{
@@ -16,9 +17,6 @@ use crate::decode::text::{
 use crate::decode::{BatchReader, DataFile, DecodeError, Decoded, Part, Parts, Read};
 use crate::rows::{Origin, RejectedRow};
 use crate::source::ReadObject;
-
-/// Bytes fetched at once by the stream that reads a header; it goes on to the end of the file.
-const HEADER_BYTES: usize = 256 << 10;
 
 /// A CSV file whose columns are known.
 #[derive(Debug)]
@@ -101,53 +99,6 @@ impl CsvFile {
             object: Object(object),
         })
     }
-}
-
-/// The names in the first record, `None` in a file without any; and the stream behind it.
-fn read_header(
-    object: &Arc<dyn ReadObject>,
-    codec: Codec,
-    dialect: &Dialect,
-) -> Result<(Option<Vec<String>>, BlockCutter), DecodeError> {
-    let stream = TextStream::open(object, codec, StreamLimits::of(HEADER_BYTES, HEADER_BYTES));
-    let mut cutter = BlockCutter::new(stream, splitter(dialect), dialect.max_record_bytes);
-    let header = match cutter.first_record()? {
-        None => None,
-        Some(Cut::Block(block)) => Some(header_names(&block.bytes, dialect).map_err(|reason| {
-            DecodeError::InvalidFile { file: object.name().to_owned(), format: "CSV", reason }
-        })?),
-        Some(Cut::TooLong { length, .. }) => {
-            return Err(DecodeError::InvalidFile {
-                file: object.name().to_owned(),
-                format: "CSV",
-                reason: format!("its header has {length} bytes, more than maxRecordBytes"),
-            });
-        }
-    };
-    Ok((header, cutter))
-}
-
-/// The fields of a header. Blanks around a name are no part of it.
-fn header_names(record: &[u8], dialect: &Dialect) -> Result<Vec<String>, String> {
-    let one = Shape { expected: 1, mismatch: Mismatch::Filter };
-    let mut tokens = tokenize(record, dialect, one);
-    let mut width = 1;
-    if let Some((_, fault)) = tokens.faults.first() {
-        width = match fault {
-            Fault::ColumnCount(found) => *found,
-            fault => return Err(format!("its header cannot be read: {}", fault.message(1))),
-        };
-        tokens = tokenize(record, dialect, Shape { expected: width, mismatch: Mismatch::Filter });
-    }
-    if tokens.rows.is_empty() {
-        return Err("its header is a blank line".to_owned());
-    }
-    let name = |column| {
-        let text = text_column(record, &tokens, (column, width), 0..1, dialect).map_err(|e| e.to_string())?;
-        let text = arrow::array::AsArray::as_string::<i32>(&text).iter().next().flatten().unwrap_or_default();
-        Ok(text.trim().to_owned())
-    };
-    (0..width).map(name).collect()
 }
 
 impl DataFile for CsvFile {

@@ -10,6 +10,7 @@ mod dialect;
 mod field;
 mod file;
 mod general;
+mod header;
 mod plain;
 mod quoted;
 mod quoted_split;
@@ -19,6 +20,7 @@ mod tokens;
 
 pub use dialect::Dialect;
 pub use file::CsvFile;
+pub use header::fields_of_first_record;
 
 #[cfg(test)]
 mod tests;

@@ -103,7 +103,7 @@ fn each_key(scanner: &mut Scanner<'_>, mut see: impl FnMut(Value, Value)) {
     debug_assert!(passed.is_ok());
 }
 
-fn each_element(scanner: &mut Scanner<'_>, mut see: impl FnMut(Value)) {
+pub(super) fn each_element(scanner: &mut Scanner<'_>, mut see: impl FnMut(Value)) {
     let passed = scanner.for_each_element(0, |_, value| {
         see(value);
         Ok(())
@@ -284,7 +284,7 @@ fn offsets(ends: &[usize]) -> Result<OffsetBuffer<i32>, ArrowError> {
 }
 
 /// The entries of an object; of equal keys the last value counts, in the place of the first.
-fn last_of_equal_keys(bytes: &[u8], scanner: &mut Scanner<'_>) -> Vec<(Value, Value)> {
+pub(super) fn last_of_equal_keys(bytes: &[u8], scanner: &mut Scanner<'_>) -> Vec<(Value, Value)> {
     let mut entries: Vec<(Value, Value)> = Vec::new();
     let mut places = std::collections::HashMap::new();
     each_key(scanner, |key, value| {

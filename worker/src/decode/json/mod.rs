@@ -16,9 +16,11 @@ mod record;
 mod scan;
 mod split;
 mod text;
+mod values;
 
 pub use file::JsonFile;
 pub use record::{Absent, JsonColumn};
+pub use values::{JsonKey, JsonValues};
 
 #[cfg(test)]
 mod tests;

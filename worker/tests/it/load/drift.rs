@@ -119,6 +119,70 @@ fn a_source_with_columns_takes_these_and_does_not_drift() {
 }
 
 #[test]
+fn orc_and_avro_files_bring_their_columns_with_their_types() {
+    let files = crate::columnar::written("drift");
+    for suffix in ["orc", "avro"] {
+        let world = World::with_table(&definition(vec![column("id", "BIGINT")]));
+        for number in 1..=3 {
+            let name = format!("{number}.{suffix}");
+            world.put(&format!("new/{name}"), &files[&name]);
+        }
+        let pattern = format!("new/*.{suffix}");
+        let report = world.load(drifting(&world, "i", &pattern, SchemaDrift::Ignore));
+        assert_eq!((report.outcome, names(&world).len()), (Outcome::Loaded, 1), "{report:?}");
+        let report = world.load(drifting(&world, "f", &pattern, SchemaDrift::Fail));
+        assert_eq!(report.reason, "UnexpectedColumn", "{suffix}: {report:?}");
+        let report = world.load(drifting(&world, "a", &pattern, SchemaDrift::AddColumns));
+        assert_eq!((report.outcome, report.counts.sink_rows), (Outcome::Loaded, 3), "{suffix}: {report:?}");
+        let expected = [
+            "id BIGINT",
+            "extra BIGINT",
+            "at DATETIME",
+            "note STRING",
+            "list ARRAY<INT>",
+            "part STRUCT<x BIGINT>",
+        ];
+        assert_eq!(names(&world), expected, "{suffix}");
+        assert_eq!(world.sorted("extra")[..2], ["1099511627776", "20"], "{suffix}");
+        assert_eq!(world.sorted("at")[0], "2024-01-31T10:00:00.500", "{suffix}");
+        assert_eq!(world.sorted("list").last().map(String::as_str), Some("[1, 2]"), "{suffix}");
+        assert_eq!(world.sorted("part").last().map(String::as_str), Some("{x: 1}"), "{suffix}");
+        // Files of all formats meet in one load.
+        let other = if suffix == "orc" { "avro" } else { "orc" };
+        world.put(&format!("new/3.{other}"), &files[&format!("3.{other}")]);
+        let mut both = drifting(&world, "b", "new/3.*", SchemaDrift::Fail);
+        both.on_missing_column = longshore_crds::OnMissingColumn::UseDefault;
+        let report = world.load(both);
+        assert_eq!((report.outcome, report.counts.sink_rows), (Outcome::Loaded, 2), "{report:?}");
+    }
+}
+
+#[test]
+fn what_only_an_expression_names_is_no_new_column() {
+    let world = World::with_table(&definition(vec![column("id", "BIGINT"), column("sum", "BIGINT")]));
+    let rows = batch(vec![("id", longs(&[1, 2])), ("Extra", longs(&[10, 20])), ("kind", texts(&["a", "b"]))]);
+    world.put_batch("a.parquet", &rows);
+    let request = |label: &str, drift| {
+        let mut request = drifting(&world, label, "a.parquet", drift);
+        request.sources[0].set = [("sum".to_owned(), "id + extra".to_owned())].into();
+        request.sources[0].filter = Some("KIND = 'b'".to_owned());
+        request
+    };
+    for (label, drift) in [("f", SchemaDrift::Fail), ("a", SchemaDrift::AddColumns)] {
+        let report = world.load(request(label, drift));
+        assert_eq!((report.outcome, report.counts.sink_rows), (Outcome::Loaded, 1), "{report:?}");
+    }
+    assert_eq!(names(&world), ["id BIGINT", "sum BIGINT"]);
+    assert_eq!(world.sorted("sum"), ["22", "22"]);
+    // A column that nothing names is new all the same.
+    let mut request = request("n", SchemaDrift::Fail);
+    request.sources[0].filter = None;
+    let report = world.load(request);
+    assert_eq!(report.reason, "UnexpectedColumn", "{report:?}");
+    assert!(report.message.contains("kind"), "{}", report.message);
+}
+
+#[test]
 fn two_loads_that_bring_the_same_column_widen_the_table_once() {
     let world = world();
     for label in ["a", "b"] {

@@ -148,6 +148,48 @@ fn columns_that_a_load_would_add_are_named() {
     assert_eq!(world.table().schema().columns().len(), 1);
 }
 
+#[test]
+fn what_is_left_alone_takes_columns_and_expressions_into_account() {
+    let world = World::with_table(&definition(vec![column("n", "BIGINT")]));
+    world.put("a.parquet", file(&[Some(1)], &["a"]));
+    let left = |edit: &dyn Fn(&mut LoadRequest)| {
+        let mut request = dry(world.request("load", "*.parquet"));
+        edit(&mut request);
+        let report = world.load(request);
+        let schema = found(&world, &report).schemas.remove(0);
+        schema.extra.into_iter().map(|column| column.name).collect::<Vec<_>>()
+    };
+    assert_eq!(left(&|_| {}), ["T", "more"]);
+    assert_eq!(left(&|r| r.sources[0].filter = Some("t = 'a'".to_owned())), ["more"]);
+    assert_eq!(left(&|r| r.sources[0].columns = Some(vec!["n".to_owned()])), [""; 0]);
+}
+
+#[test]
+fn a_table_that_stands_gets_the_columns_of_its_manifest_first() {
+    let world = World::with_table(&definition(vec![column("n", "BIGINT")]));
+    world.put("a.parquet", file(&[Some(1)], &["a"]));
+    let declare = |columns| {
+        let schema = Arc::new(TableSchema::new(definition(columns)));
+        let request = dry(world.request("load", "*.parquet"));
+        RUNTIME.block_on(load::dry_run(request, Some(schema), world.context()))
+    };
+    let end = declare(vec![column("n", "BIGINT"), column("T", "STRING"), column("later", "DATE")]);
+    let found = end.found.unwrap();
+    let added: Vec<_> = found.declared_columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(added, ["T", "later"]);
+    let text = found.to_string();
+    assert!(text.contains("the manifest of the Table adds the columns: T STRING, later DATE"), "{text}");
+    // `later` is in no file, and nothing is declared for it.
+    assert_eq!(found.verdict.reason, "MissingColumn", "{found}");
+    let end = declare(vec![column("n", "BIGINT"), column("T", "STRING")]);
+    let found = end.found.unwrap();
+    assert_eq!((found.verdict.reason.as_str(), found.counts.sink_rows), ("Loaded", 1));
+    assert_eq!(found.rows.columns, ["n", "T"]);
+    assert_eq!(world.table().schema().columns().len(), 1, "nothing is added");
+    let end = declare(vec![column("n", "STRING")]);
+    assert!(end.report.message.contains("column n is declared STRING and is BIGINT"), "{:?}", end.report);
+}
+
 #[derive(Debug, Clone)]
 enum Object {
     Rows(Vec<i64>),

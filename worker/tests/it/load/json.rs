@@ -141,3 +141,49 @@ fn numbers_and_nested_values_arrive_without_loss() {
     assert_eq!(world.sorted("map"), ["NULL", "{a: 1}"]);
     assert_eq!(world.sorted("st"), ["NULL", "{x: 5, y: [p, q]}"]);
 }
+
+#[test]
+fn keys_that_only_expressions_name_are_read() {
+    let columns = vec![column("id", "INT"), column("name", "STRING"), column("city", "STRING")];
+    let world = World::with_table(&definition(columns));
+    world.put(
+        "a.json",
+        concat!(
+            r#"{"id": 1, "First": "a", "last": "b", "address": {"city": "x"}, "kind": "k"}"#,
+            "\n",
+            r#"{"id": 2, "First": "c", "last": "d", "address": null, "kind": "other"}"#,
+            "\n",
+            r#"{"id": 3, "last": "f", "kind": "k"}"#,
+        ),
+    );
+    let expressions = |columns: Option<&[&str]>| {
+        let mut request = request(&world, "a.json", JsonOptions::default());
+        request.label = format!("load-{}", columns.is_some());
+        request.max_filter_ratio = "0".to_owned();
+        let source = &mut request.sources[0];
+        source.columns = columns.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        source.set = [
+            ("name".to_owned(), "concat_ws(' ', First, `last`)".to_owned()),
+            ("city".to_owned(), "get_json_string(address, '$.city')".to_owned()),
+        ]
+        .into();
+        source.filter = Some("kind = 'k'".to_owned());
+        request
+    };
+    for columns in [None, Some(&["id"][..])] {
+        let report = world.load(expressions(columns));
+        assert_eq!(counts(&report), (3, 2, 0), "{report:?}");
+        assert_eq!(report.counts.unselected_rows, 1, "{report:?}");
+    }
+    assert_eq!(world.sorted("id"), ["1", "1", "3", "3"]);
+    assert_eq!(world.sorted("name"), ["a b", "a b", "f", "f"]);
+    assert_eq!(world.sorted("city"), ["NULL", "NULL", "x", "x"]);
+    // With paths each name stands in `columns`: others are no columns.
+    let mut paths = expressions(Some(&["id"]));
+    paths.label = "paths".to_owned();
+    paths.sources[0].format =
+        Some(Format::Json(JsonOptions { json_paths: vec!["$.id".to_owned()], ..JsonOptions::default() }));
+    let report = world.load(paths);
+    assert_eq!(report.exit_code, exit::REQUEST, "{report:?}");
+    assert!(report.message.contains("there is no column"), "{}", report.message);
+}
