@@ -18,6 +18,13 @@ pub const OF_LOAD_JOB: [&str; 5] = [COMPLETE, FAILED, FINISHED, RECONCILING, STA
 pub const READY: &str = "Ready";
 /// Every condition of a Table; all of them stand from the first visit on.
 pub const OF_TABLE: [&str; 3] = [READY, RECONCILING, STALLED];
+/// `suspend` stopped the pipe.
+pub const SUSPENDED: &str = "Suspended";
+/// The last request to the store was answered.
+pub const SOURCE_REACHABLE: &str = "SourceReachable";
+/// Every condition of a Pipe; all of them stand from the first visit on, `SourceReachable` once a worker told
+/// of it.
+pub const OF_PIPE: [&str; 5] = [READY, RECONCILING, STALLED, SUSPENDED, SOURCE_REACHABLE];
 
 /// Puts a condition into a list: the time of transition moves only when the status changes.
 pub fn set(

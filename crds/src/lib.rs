@@ -9,6 +9,10 @@ mod json_path;
 mod load_status;
 mod loadjob;
 mod partition;
+mod pipe;
+mod pipe_progress;
+mod pipe_request;
+mod pipe_status;
 pub mod reasons;
 mod report;
 mod request;
@@ -32,6 +36,14 @@ pub use partition::{
     DateTruncSpec, DateUnitSpec, ListPartitionSpec, ListPartitionsSpec, PartitionTermSpec,
     RangePartitionSpec, RangePartitionsSpec,
 };
+pub use pipe::{
+    AfterLoad, AfterLoadAction, ObjectTag, OnObjectChange, Pipe, PipeLoad, PipeRetry, PipeSpec, StartFrom,
+};
+pub use pipe_progress::{
+    BatchProgress, PIPE_PROGRESS_LIMIT, PIPE_PROGRESS_VERSION, PipeProgress, SourceState,
+};
+pub use pipe_request::{InvalidBatchSize, PIPE_REQUEST_VERSION, PipeRequest};
+pub use pipe_status::{FailedFile, MAX_FAILED_FILES, PipeState, PipeStatus};
 pub use report::{
     DryRunVerdict, LOAD_REPORT_VERSION, LoadCounts, LoadReport, LoadTimes, Outcome, RowError, SkippedFile,
     TERMINATION_MESSAGE_LIMIT,

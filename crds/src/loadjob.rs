@@ -131,7 +131,7 @@ pub struct LoadJobSpec {
     pub worker: WorkerSpec,
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
@@ -401,15 +401,15 @@ const LOCKED_RULE: &str = "!has(oldSelf.status) || !has(oldSelf.status.state) \
 const LOCKED_MESSAGE: &str =
     "the load is running or done, so its spec is locked; make a LoadJob of another name to load again";
 
-fn default_true() -> bool {
+pub(crate) fn default_true() -> bool {
     true
 }
 
-fn default_ratio() -> String {
+pub(crate) fn default_ratio() -> String {
     "0".to_owned()
 }
 
-fn default_timezone() -> String {
+pub(crate) fn default_timezone() -> String {
     "UTC".to_owned()
 }
 

@@ -169,6 +169,7 @@ impl LoadReport {
     pub fn termination_message(&self) -> Result<String, serde_json::Error> {
         termination::fit(
             self,
+            crate::TERMINATION_MESSAGE_LIMIT,
             |report| report.truncated = true,
             |report, excess| {
                 report.skipped_files.pop().is_some()

@@ -172,6 +172,7 @@ impl TableReport {
     pub fn termination_message(&self) -> Result<String, serde_json::Error> {
         termination::fit(
             self,
+            crate::TERMINATION_MESSAGE_LIMIT,
             |report| report.truncated = true,
             |report, excess| {
                 report.columns.pop().is_some() || termination::cut_text(&mut report.message, excess)

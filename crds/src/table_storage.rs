@@ -135,3 +135,47 @@ fn default_interval() -> u32 {
 fn default_retention() -> u32 {
     168
 }
+
+/// Bytes of a whole number with a unit or none, as Kubernetes writes it (`100Gi`, `5M`, `1000`); `None`: it is
+/// not one, or does not fit 64 bits.
+pub(crate) fn whole_bytes(text: &str) -> Option<u64> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let unit: u64 = match unit {
+        "" => 1,
+        "k" => 1_000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        "T" => 1_000_000_000_000,
+        "P" => 1_000_000_000_000_000,
+        "Ki" => 1 << 10,
+        "Mi" => 1 << 20,
+        "Gi" => 1 << 30,
+        "Ti" => 1 << 40,
+        "Pi" => 1 << 50,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_read_with_their_unit() {
+        for (text, bytes) in [
+            ("1", Some(1)),
+            ("3k", Some(3_000)),
+            ("1Gi", Some(1 << 30)),
+            ("999Ti", Some(999 << 40)),
+            ("", None),
+            ("Gi", None),
+            ("1gi", None),
+            ("1.5Gi", None),
+            ("99999999999Pi", None),
+        ] {
+            assert_eq!(whole_bytes(text), bytes, "{text}");
+        }
+    }
+}

@@ -1,26 +1,25 @@
-//! Cutting a report until it fits a pod's termination message.
+//! Cutting a report until it fits a pod's termination message, or what a poll reads.
 
 use serde::Serialize;
 
-use crate::report::TERMINATION_MESSAGE_LIMIT;
-
-/// The report as JSON in at most [`TERMINATION_MESSAGE_LIMIT`] bytes. One that is too long goes to `shorten`
+/// The report as JSON in at most `limit` bytes. One that is too long goes to `shorten`
 /// once, to say that it was cut, and then to `cut` with the bytes in excess until it fits or `cut` says that
 /// nothing is left to cut.
 pub(crate) fn fit<T: Serialize + Clone>(
     report: &T,
+    limit: usize,
     shorten: impl FnOnce(&mut T),
     mut cut: impl FnMut(&mut T, usize) -> bool,
 ) -> Result<String, serde_json::Error> {
     let text = serde_json::to_string(report)?;
-    if text.len() <= TERMINATION_MESSAGE_LIMIT {
+    if text.len() <= limit {
         return Ok(text);
     }
     let mut report = report.clone();
     shorten(&mut report);
     loop {
         let text = serde_json::to_string(&report)?;
-        let excess = text.len().saturating_sub(TERMINATION_MESSAGE_LIMIT);
+        let excess = text.len().saturating_sub(limit);
         if excess == 0 || !cut(&mut report, excess) {
             return Ok(text);
         }
