@@ -55,8 +55,14 @@ impl Translator<'_> {
                 self.arithmetic(Operator::Modulo, left, right, span)
             }
             "map" => {
-                Err(Problem::Refused("map(…) is not taken; a MAP comes from a column".to_owned()).at(span))
+                if arguments.len() % 2 != 0 {
+                    return Err(odd_map(span));
+                }
+                let pairs: Vec<(&Syntax, &Syntax)> =
+                    arguments.chunks_exact(2).map(|pair| (&pair[0], &pair[1])).collect();
+                self.map_of(&pairs, span)
             }
+            "time_slice" | "date_slice" => self.slice(&arguments, span),
             "parse_date" | "cast" | "try_cast" => {
                 Err(Problem::Syntax(format!("{called} is written {called}(value AS type)")).at(span))
             }
@@ -201,20 +207,44 @@ impl Translator<'_> {
         earlier: bool,
         span: Span,
     ) -> Step<Typed> {
-        let unit = match &interval.leading_field {
-            Some(field) if interval.last_field.is_none() => field.to_string().to_lowercase(),
-            _ => {
-                let message = "an INTERVAL is written INTERVAL count unit, such as INTERVAL 2 DAY".to_owned();
-                return Err(Problem::Syntax(message).at(span));
-            }
-        };
-        let unit = unit.trim_end_matches('s');
-        if Unit::parse(unit).is_none() {
-            return Err(Problem::Types(format!("there is no unit of time {unit}")).at(span));
-        }
+        let unit = unit_of(interval, span)?;
         let count = (self.expr(&interval.value)?, interval.value.span());
         let function = format!("{unit}s_{}", if earlier { "sub" } else { "add" });
         self.call_typed(&function, vec![date, count], span)
+    }
+
+    /// `time_slice(date, INTERVAL n unit[, FLOOR | CEIL])`; with a number and the unit's name it is a plain call.
+    fn slice(&mut self, arguments: &[Syntax], span: Span) -> Step<Typed> {
+        let [date, Syntax::Interval(interval), end @ ..] = arguments else {
+            return self.call_with("time_slice", arguments, span);
+        };
+        let text = |text: &str| (Typed::value(ScalarValue::Utf8(Some(text.to_owned()))), span);
+        let unit = unit_of(interval, span)?;
+        let mut typed = vec![
+            (self.expr(date)?, date.span()),
+            (self.expr(&interval.value)?, interval.value.span()),
+            text(&unit),
+        ];
+        for end in end {
+            typed.push(match end {
+                Syntax::Identifier(word) if is_end(&word.value) => text(&word.value),
+                other => (self.expr(other)?, other.span()),
+            });
+        }
+        self.call_typed("time_slice", typed, span)
+    }
+
+    /// `map{key: value, …}`, or `map(key, value, …)`.
+    pub(crate) fn map_of(&mut self, pairs: &[(&Syntax, &Syntax)], span: Span) -> Step<Typed> {
+        if pairs.is_empty() {
+            let message = "a map without entries has no type; write NULL".to_owned();
+            return Err(Problem::Types(message).at(span));
+        }
+        let (keys, values): (Vec<Syntax>, Vec<Syntax>) =
+            pairs.iter().map(|(key, value)| ((*key).clone(), (*value).clone())).unzip();
+        let keys = self.call_with("make_array", &keys, span)?;
+        let values = self.call_with("make_array", &values, span)?;
+        self.call_typed("map_from_arrays", vec![(keys, span), (values, span)], span)
     }
 
     /// Calls that SQL writes with words between their arguments.
@@ -280,6 +310,32 @@ fn arguments(function: &Function, written: &str) -> Step<Vec<Syntax>> {
         other => Err(Problem::Refused(format!("{other} is no argument of {written}")).at(span)),
     };
     list.args.iter().map(one).collect()
+}
+
+/// The unit of an interval, singular and in small letters.
+fn unit_of(interval: &Interval, span: Span) -> Step<String> {
+    let unit = match &interval.leading_field {
+        Some(field) if interval.last_field.is_none() => field.to_string().to_lowercase(),
+        _ => {
+            let message = "an INTERVAL is written INTERVAL count unit, such as INTERVAL 2 DAY".to_owned();
+            return Err(Problem::Syntax(message).at(span));
+        }
+    };
+    let unit = unit.trim_end_matches('s');
+    match Unit::parse(unit) {
+        Some(_) => Ok(unit.to_owned()),
+        None => Err(Problem::Types(format!("there is no unit of time {unit}")).at(span)),
+    }
+}
+
+fn is_end(word: &str) -> bool {
+    word.eq_ignore_ascii_case("floor") || word.eq_ignore_ascii_case("ceil")
+}
+
+fn odd_map(span: Span) -> crate::error::Located {
+    let message = "each key needs a value".to_owned();
+    Problem::Arguments { function: "map".to_owned(), message, syntax: "map(key, value, …)".to_owned() }
+        .at(span)
 }
 
 fn arity(function: &str, syntax: &str, span: Span) -> crate::error::Located {

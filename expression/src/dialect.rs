@@ -48,6 +48,10 @@ impl Dialect for StarRocks {
         true
     }
 
+    fn support_map_literal_syntax(&self) -> bool {
+        true
+    }
+
     fn supports_lambda_functions(&self) -> bool {
         false
     }

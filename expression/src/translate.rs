@@ -124,6 +124,10 @@ impl<'a> Translator<'a> {
             | Syntax::Ceil { .. }
             | Syntax::Floor { .. } => self.special_call(syntax),
             Syntax::Array(array) => self.call_with("make_array", &array.elem, syntax.span()),
+            Syntax::Map(map) => {
+                let pairs = map.entries.iter().map(|entry| (entry.key.as_ref(), entry.value.as_ref()));
+                self.map_of(&pairs.collect::<Vec<_>>(), syntax.span())
+            }
             Syntax::Interval(_) => Err(Problem::Types(
                 "an INTERVAL is no value of its own; it is added to a date or taken from one".to_owned(),
             )

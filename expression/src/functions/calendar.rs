@@ -99,6 +99,30 @@ impl Unit {
         }
     }
 
+    /// Beginning and end of the slice in which `micros` lies; slices of `count` units begin with the year 1.
+    pub fn slice(self, micros: i64, count: i64) -> Option<(i64, i64)> {
+        let size = |unit: i64| unit.checked_mul(count).filter(|size| *size > 0);
+        match self.measure() {
+            Measure::Micros(unit) => {
+                let origin = i64::from(days_from_civil(1, 1, 1)?) * MICROS_PER_DAY;
+                let size = size(unit)?;
+                let begin = micros - micros.checked_sub(origin)?.rem_euclid(size);
+                Some((begin, begin.checked_add(size)?))
+            }
+            Measure::Months(unit) => {
+                let (year, month, _) = civil(micros);
+                let (size, months) = (size(unit)?, (i64::from(year) - 1) * 12 + i64::from(month) - 1);
+                let first = |months: i64| {
+                    let year = u32::try_from(months.div_euclid(12) + 1).ok()?;
+                    let month = u32::try_from(months.rem_euclid(12)).ok()? + 1;
+                    days_from_civil(year, month, 1).map(|days| i64::from(days) * MICROS_PER_DAY)
+                };
+                let begin = months - months.rem_euclid(size);
+                Some((first(begin)?, first(begin.checked_add(size)?)?))
+            }
+        }
+    }
+
     /// The beginning of the unit in which `micros` lies.
     pub fn truncate(self, micros: i64) -> Option<i64> {
         let (year, month, _) = civil(micros);

@@ -7,12 +7,12 @@ use arrow::array::{
     Float64Array, Int64Array, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, FieldRef, Float64Type, Int64Type, TimestampMicrosecondType,
 };
 use datafusion_common::{Result, internal_datafusion_err};
 use datafusion_expr::ColumnarValue;
 
-use super::definition::Session;
+use super::definition::{Session, is_json};
 
 /// One call over the rows of a batch. An argument that is the same in every row is held once.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Call<'a> {
     pub session: Session,
     /// Type of the result.
     pub returns: &'a DataType,
+    /// Fields of the arguments.
+    fields: &'a [FieldRef],
 }
 
 /// The values of an argument.
@@ -50,6 +52,7 @@ impl<A: ArrayAccessor> Values<A> {
 impl<'a> Call<'a> {
     pub(super) fn new(
         arguments: &[ColumnarValue],
+        fields: &'a [FieldRef],
         rows: usize,
         session: Session,
         returns: &'a DataType,
@@ -58,7 +61,12 @@ impl<'a> Call<'a> {
             ColumnarValue::Array(array) => Ok((Arc::clone(array), false)),
             ColumnarValue::Scalar(value) => Ok((value.to_array_of_size(1)?, true)),
         });
-        Ok(Self { arguments: arguments.collect::<Result<_>>()?, rows, session, returns })
+        Ok(Self { arguments: arguments.collect::<Result<_>>()?, rows, session, returns, fields })
+    }
+
+    /// Whether the argument at a place is JSON, and not only text.
+    pub fn is_json(&self, index: usize) -> bool {
+        self.fields.get(index).is_some_and(|field| is_json(field))
     }
 
     /// Number of arguments.

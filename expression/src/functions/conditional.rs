@@ -16,35 +16,29 @@ use super::text::text;
 const U: Kind = Kind::United;
 
 pub(super) static DEFINITIONS: &[Definition] = &[
-    Definition {
-        name: "if",
-        aliases: &["iff"],
-        syntax: "if(condition, value, other)",
-        summary: "The value where the condition is true, else the other.",
-        parameters: &[Kind::Boolean, U, U],
-        optional: &[],
-        rest: None,
-        returns: Returns::Same(1),
-        volatile: false,
-        body: |call| {
+    Definition::new(
+        "if",
+        "if(condition, value, other)",
+        "The value where the condition is true, else the other.",
+        &[Kind::Boolean, U, U],
+        Returns::Same(1),
+        |call| {
             let condition = call.array(0)?;
             Ok(zip(&true_rows(condition.as_boolean()), &call.array(1)?, &call.array(2)?)?)
         },
-    },
+    )
+    .also(&["iff"]),
     text!("ifnull", &["nvl"], "ifnull(value, other)", "The value, or the other where it is NULL.", &[U, U], &[], @Same,
         first_value),
-    Definition {
-        name: "coalesce",
-        aliases: &[],
-        syntax: "coalesce(value, …)",
-        summary: "The first value that is not NULL.",
-        parameters: &[U],
-        optional: &[],
-        rest: Some(U),
-        returns: Returns::Same(0),
-        volatile: false,
-        body: first_value,
-    },
+    Definition::new(
+        "coalesce",
+        "coalesce(value, …)",
+        "The first value that is not NULL.",
+        &[U],
+        Returns::Same(0),
+        first_value,
+    )
+    .rest(U),
     text!("nullif", &[], "nullif(value, other)", "NULL where both are equal, else the value.",
         &[Kind::Compared, Kind::Compared], &[], @Same, |call| {
         let (one, other) = (call.array(0)?, call.array(1)?);
@@ -63,30 +57,24 @@ pub(super) static DEFINITIONS: &[Definition] = &[
         Boolean,
         |call| { Ok(Arc::new(is_not_null(&call.array(0)?)?)) }
     ),
-    Definition {
-        name: "greatest",
-        aliases: &[],
-        syntax: "greatest(value, …)",
-        summary: "The greatest value; NULL if one is.",
-        parameters: &[U],
-        optional: &[],
-        rest: Some(U),
-        returns: Returns::Same(0),
-        volatile: false,
-        body: |call| extreme(call, |one, other| gt(one, other)),
-    },
-    Definition {
-        name: "least",
-        aliases: &[],
-        syntax: "least(value, …)",
-        summary: "The least value; NULL if one is.",
-        parameters: &[U],
-        optional: &[],
-        rest: Some(U),
-        returns: Returns::Same(0),
-        volatile: false,
-        body: |call| extreme(call, |one, other| lt(one, other)),
-    },
+    Definition::new(
+        "greatest",
+        "greatest(value, …)",
+        "The greatest value; NULL if one is.",
+        &[U],
+        Returns::Same(0),
+        |call| extreme(call, |one, other| gt(one, other)),
+    )
+    .rest(U),
+    Definition::new(
+        "least",
+        "least(value, …)",
+        "The least value; NULL if one is.",
+        &[U],
+        Returns::Same(0),
+        |call| extreme(call, |one, other| lt(one, other)),
+    )
+    .rest(U),
 ];
 
 /// NULL counts as false.

@@ -20,22 +20,19 @@ const LAST_UNIX_SECOND: i64 = 253_402_300_799;
 /// A whole number that follows from one DATETIME.
 macro_rules! part {
     ($name:literal, $aliases:expr, $summary:literal, $value:expr) => {
-        Definition {
-            name: $name,
-            aliases: $aliases,
-            syntax: concat!($name, "(datetime)"),
-            summary: $summary,
-            parameters: &[Kind::DateTime],
-            optional: &[],
-            rest: None,
-            returns: Returns::Integer,
-            volatile: false,
-            body: |call| {
+        Definition::new(
+            $name,
+            concat!($name, "(datetime)"),
+            $summary,
+            &[Kind::DateTime],
+            Returns::Integer,
+            |call| {
                 let value: fn(i64) -> i64 = $value;
                 let datetimes = call.datetime(0)?;
                 call.integers(|row| datetimes.get(row).map(value))
             },
-        }
+        )
+        .also($aliases)
     };
 }
 
@@ -65,122 +62,24 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     part!("microsecond", &[], "The microseconds of the second.", |micros| micros
         .rem_euclid(MICROS_PER_SECOND)),
     part!("to_days", &[], "Days since the year 0.", |micros| i64::from(days_of(micros)) + DAYS_BEFORE_EPOCH),
-    Definition {
-        name: "week",
-        aliases: &[],
-        syntax: "week(datetime[, mode])",
-        summary: "The number of the week in one of MySQL's modes 0 to 7, by default 0.",
-        parameters: &[Kind::DateTime],
-        optional: &[Kind::Integer],
-        rest: None,
-        returns: Returns::Integer,
-        volatile: false,
-        body: |call| week_number(call, |_, number| i64::from(number)),
-    },
-    Definition {
-        name: "yearweek",
-        aliases: &[],
-        syntax: "yearweek(datetime[, mode])",
-        summary: "Year and week as one number, such as 202401.",
-        parameters: &[Kind::DateTime],
-        optional: &[Kind::Integer],
-        rest: None,
-        returns: Returns::Integer,
-        volatile: false,
-        body: |call| week_number(call, |year, number| i64::from(year) * 100 + i64::from(number)),
-    },
-    Definition {
-        name: "dayname",
-        aliases: &[],
-        syntax: "dayname(datetime)",
-        summary: "The English name of the day.",
-        parameters: &[Kind::DateTime],
-        optional: &[],
-        rest: None,
-        returns: Returns::Text,
-        volatile: false,
-        body: |call| {
+    Definition::new("week", "week(datetime[, mode])", "The number of the week in one of MySQL's modes 0 to 7, by default 0.", &[Kind::DateTime], Returns::Integer, |call| week_number(call, |_, number| i64::from(number))).optional(&[Kind::Integer]),
+    Definition::new("yearweek", "yearweek(datetime[, mode])", "Year and week as one number, such as 202401.", &[Kind::DateTime], Returns::Integer, |call| week_number(call, |year, number| i64::from(year) * 100 + i64::from(number))).optional(&[Kind::Integer]),
+    Definition::new("dayname", "dayname(datetime)", "The English name of the day.", &[Kind::DateTime], Returns::Text, |call| {
             let datetimes = call.datetime(0)?;
             call.slices(|row| datetimes.get(row).map(|micros| WEEKDAYS[weekday(days_of(micros)) as usize]))
-        },
-    },
-    Definition {
-        name: "monthname",
-        aliases: &[],
-        syntax: "monthname(datetime)",
-        summary: "The English name of the month.",
-        parameters: &[Kind::DateTime],
-        optional: &[],
-        rest: None,
-        returns: Returns::Text,
-        volatile: false,
-        body: |call| {
+        }),
+    Definition::new("monthname", "monthname(datetime)", "The English name of the month.", &[Kind::DateTime], Returns::Text, |call| {
             let datetimes = call.datetime(0)?;
             call.slices(|row| datetimes.get(row).map(|micros| MONTHS[civil(micros).1 as usize - 1]))
-        },
-    },
-    Definition {
-        name: "last_day",
-        aliases: &[],
-        syntax: "last_day(datetime[, 'month' | 'quarter' | 'year'])",
-        summary: "The last date of the month, the quarter or the year.",
-        parameters: &[Kind::DateTime],
-        optional: &[Kind::Text],
-        rest: None,
-        returns: Returns::Date,
-        volatile: false,
-        body: last_day,
-    },
-    Definition {
-        name: "to_date",
-        aliases: &["date"],
-        syntax: "to_date(datetime)",
-        summary: "The date of a DATETIME or a text.",
-        parameters: &[Kind::Date],
-        optional: &[],
-        rest: None,
-        returns: Returns::Date,
-        volatile: false,
-        body: |call| call.array(0),
-    },
-    Definition {
-        name: "to_timestamp",
-        aliases: &["timestamp"],
-        syntax: "to_timestamp(text)",
-        summary: "A text or a DATE as DATETIME.",
-        parameters: &[Kind::DateTime],
-        optional: &[],
-        rest: None,
-        returns: Returns::DateTime,
-        volatile: false,
-        body: |call| call.array(0),
-    },
-    Definition {
-        name: "from_days",
-        aliases: &[],
-        syntax: "from_days(days)",
-        summary: "The date so many days after the year 0 began.",
-        parameters: &[Kind::Integer],
-        optional: &[],
-        rest: None,
-        returns: Returns::Date,
-        volatile: false,
-        body: |call| {
+        }),
+    Definition::new("last_day", "last_day(datetime[, 'month' | 'quarter' | 'year'])", "The last date of the month, the quarter or the year.", &[Kind::DateTime], Returns::Date, last_day).optional(&[Kind::Text]),
+    Definition::new("to_date", "to_date(datetime)", "The date of a DATETIME or a text.", &[Kind::Date], Returns::Date, |call| call.array(0)).also(&["date"]),
+    Definition::new("to_timestamp", "to_timestamp(text)", "A text or a DATE as DATETIME.", &[Kind::DateTime], Returns::DateTime, |call| call.array(0)).also(&["timestamp"]),
+    Definition::new("from_days", "from_days(days)", "The date so many days after the year 0 began.", &[Kind::Integer], Returns::Date, |call| {
             let days = call.integer(0)?;
             call.dates(|row| i32::try_from(days.get(row)?.checked_sub(DAYS_BEFORE_EPOCH)?).ok())
-        },
-    },
-    Definition {
-        name: "makedate",
-        aliases: &[],
-        syntax: "makedate(year, day_of_year)",
-        summary: "The date of a day of a year.",
-        parameters: &[Kind::Integer, Kind::Integer],
-        optional: &[],
-        rest: None,
-        returns: Returns::Date,
-        volatile: false,
-        body: |call| {
+        }),
+    Definition::new("makedate", "makedate(year, day_of_year)", "The date of a day of a year.", &[Kind::Integer, Kind::Integer], Returns::Date, |call| {
             let (years, days) = (call.integer(0)?, call.integer(1)?);
             call.dates(|row| {
                 let year = u32::try_from(years.get(row)?).ok()?;
@@ -188,112 +87,24 @@ pub(super) static DEFINITIONS: &[Definition] = &[
                 let date = days_from_civil(year, 1, 1)?.checked_add(day - 1)?;
                 (date < days_from_civil(year, 12, 31)? + 1).then_some(date)
             })
-        },
-    },
-    Definition {
-        name: "date_format",
-        aliases: &[],
-        syntax: "date_format(datetime, format)",
-        summary: "A DATETIME in a format such as `%Y-%m-%d %H:%i:%s`.",
-        parameters: &[Kind::DateTime, Kind::Text],
-        optional: &[],
-        rest: None,
-        returns: Returns::Text,
-        volatile: false,
-        body: |call| {
+        }),
+    Definition::new("date_format", "date_format(datetime, format)", "A DATETIME in a format such as `%Y-%m-%d %H:%i:%s`.", &[Kind::DateTime, Kind::Text], Returns::Text, |call| {
             let (datetimes, formats) = (call.datetime(0)?, call.text(1)?);
             call.texts(|row, out| write(out, datetimes.get(row)?, plain_form(formats.get(row)?)))
-        },
-    },
-    Definition {
-        name: "str_to_date",
-        aliases: &[],
-        syntax: "str_to_date(text, format)",
-        summary: "A text in a format such as `%d/%m/%Y %H:%i:%s` as DATETIME.",
-        parameters: &[Kind::Text, Kind::Text],
-        optional: &[],
-        rest: None,
-        returns: Returns::DateTime,
-        volatile: false,
-        body: |call| {
+        }),
+    Definition::new("str_to_date", "str_to_date(text, format)", "A text in a format such as `%d/%m/%Y %H:%i:%s` as DATETIME.", &[Kind::Text, Kind::Text], Returns::DateTime, |call| {
             let (texts, formats) = (call.text(0)?, call.text(1)?);
             call.datetimes(|row| read(texts.get(row)?, plain_form(formats.get(row)?)))
-        },
-    },
-    Definition {
-        name: "str2date",
-        aliases: &[],
-        syntax: "str2date(text, format)",
-        summary: "A text in a format such as `%d/%m/%Y` as DATE.",
-        parameters: &[Kind::Text, Kind::Text],
-        optional: &[],
-        rest: None,
-        returns: Returns::Date,
-        volatile: false,
-        body: |call| {
+        }),
+    Definition::new("str2date", "str2date(text, format)", "A text in a format such as `%d/%m/%Y` as DATE.", &[Kind::Text, Kind::Text], Returns::Date, |call| {
             let (texts, formats) = (call.text(0)?, call.text(1)?);
             call.dates(|row| read(texts.get(row)?, plain_form(formats.get(row)?)).map(days_of))
-        },
-    },
-    Definition {
-        name: "from_unixtime",
-        aliases: &[],
-        syntax: "from_unixtime(seconds[, format])",
-        summary: "Seconds since 1970 as text in the load's zone, by default `%Y-%m-%d %H:%i:%s`.",
-        parameters: &[Kind::Integer],
-        optional: &[Kind::Text],
-        rest: None,
-        returns: Returns::Text,
-        volatile: false,
-        body: |call| from_unix(call, MICROS_PER_SECOND),
-    },
-    Definition {
-        name: "from_unixtime_ms",
-        aliases: &[],
-        syntax: "from_unixtime_ms(milliseconds[, format])",
-        summary: "Milliseconds since 1970 as text in the load's zone, by default `%Y-%m-%d %H:%i:%s`.",
-        parameters: &[Kind::Integer],
-        optional: &[Kind::Text],
-        rest: None,
-        returns: Returns::Text,
-        volatile: false,
-        body: |call| from_unix(call, 1000),
-    },
-    Definition {
-        name: "to_datetime",
-        aliases: &[],
-        syntax: "to_datetime(number[, scale])",
-        summary: "Seconds (scale 0), milliseconds (3) or microseconds (6) since 1970 as DATETIME of the load's zone.",
-        parameters: &[Kind::Integer],
-        optional: &[Kind::Integer],
-        rest: None,
-        returns: Returns::DateTime,
-        volatile: false,
-        body: to_datetime,
-    },
-    Definition {
-        name: "unix_timestamp",
-        aliases: &[],
-        syntax: "unix_timestamp([datetime[, format]])",
-        summary: "Seconds from 1970 to a local time of the load's zone, by default now; 0 before 1970.",
-        parameters: &[],
-        optional: &[Kind::Any, Kind::Text],
-        rest: None,
-        returns: Returns::Integer,
-        volatile: false,
-        body: unix_timestamp,
-    },
-    Definition {
-        name: "convert_tz",
-        aliases: &[],
-        syntax: "convert_tz(datetime, from_zone, to_zone)",
-        summary: "The local time of one zone as that of another.",
-        parameters: &[Kind::DateTime, Kind::Text, Kind::Text],
-        optional: &[],
-        rest: None,
-        returns: Returns::DateTime,
-        volatile: false,
-        body: |call| {
+        }),
+    Definition::new("from_unixtime", "from_unixtime(seconds[, format])", "Seconds since 1970 as text in the load's zone, by default `%Y-%m-%d %H:%i:%s`.", &[Kind::Integer], Returns::Text, |call| from_unix(call, MICROS_PER_SECOND)).optional(&[Kind::Text]),
+    Definition::new("from_unixtime_ms", "from_unixtime_ms(milliseconds[, format])", "Milliseconds since 1970 as text in the load's zone, by default `%Y-%m-%d %H:%i:%s`.", &[Kind::Integer], Returns::Text, |call| from_unix(call, 1000)).optional(&[Kind::Text]),
+    Definition::new("to_datetime", "to_datetime(number[, scale])", "Seconds (scale 0), milliseconds (3) or microseconds (6) since 1970 as DATETIME of the load's zone.", &[Kind::Integer], Returns::DateTime, to_datetime).optional(&[Kind::Integer]),
+    Definition::new("unix_timestamp", "unix_timestamp([datetime[, format]])", "Seconds from 1970 to a local time of the load's zone, by default now; 0 before 1970.", &[], Returns::Integer, unix_timestamp).optional(&[Kind::Any, Kind::Text]),
+    Definition::new("convert_tz", "convert_tz(datetime, from_zone, to_zone)", "The local time of one zone as that of another.", &[Kind::DateTime, Kind::Text, Kind::Text], Returns::DateTime, |call| {
             let (datetimes, from, to) = (call.datetime(0)?, call.text(1)?, call.text(2)?);
             let zone = |name: &str| Zone::parse(name).ok();
             let fixed = (from.constant().and_then(zone), to.constant().and_then(zone));
@@ -302,50 +113,16 @@ pub(super) static DEFINITIONS: &[Definition] = &[
                 let instant = fixed.0.or_else(|| zone(from))?.instant_micros(datetimes.get(row)?)?;
                 fixed.1.or_else(|| zone(to))?.local_micros(instant)
             })
-        },
-    },
-    Definition {
-        name: "now",
-        aliases: &["current_timestamp", "localtime", "localtimestamp", "sysdate"],
-        syntax: "now([digits])",
-        summary: "The instant of the load, the same in every row, in the load's zone; whole seconds unless digits are asked for.",
-        parameters: &[],
-        optional: &[Kind::Integer],
-        rest: None,
-        returns: Returns::DateTime,
-        volatile: false,
-        body: now,
-    },
-    Definition {
-        name: "utc_timestamp",
-        aliases: &[],
-        syntax: "utc_timestamp()",
-        summary: "The instant of the load in UTC.",
-        parameters: &[],
-        optional: &[],
-        rest: None,
-        returns: Returns::DateTime,
-        volatile: false,
-        body: |call| {
+        }),
+    Definition::new("now", "now([digits])", "The instant of the load, the same in every row, in the load's zone; whole seconds unless digits are asked for.", &[], Returns::DateTime, now).also(&["current_timestamp", "localtime", "localtimestamp", "sysdate"]).optional(&[Kind::Integer]),
+    Definition::new("utc_timestamp", "utc_timestamp()", "The instant of the load in UTC.", &[], Returns::DateTime, |call| {
             let now = call.session.now_micros;
             call.datetimes(|_| Some(now - now.rem_euclid(MICROS_PER_SECOND)))
-        },
-    },
-    Definition {
-        name: "curdate",
-        aliases: &["current_date"],
-        syntax: "curdate()",
-        summary: "The date of the load in the load's zone.",
-        parameters: &[],
-        optional: &[],
-        rest: None,
-        returns: Returns::Date,
-        volatile: false,
-        body: |call| {
+        }),
+    Definition::new("curdate", "curdate()", "The date of the load in the load's zone.", &[], Returns::Date, |call| {
             let today = call.session.zone.local_micros(call.session.now_micros).map(days_of);
             call.dates(|_| today)
-        },
-    },
+        }).also(&["current_date"]),
 ];
 
 fn week_number(call: &Call<'_>, value: fn(u32, i32) -> i64) -> Result<ArrayRef> {

@@ -13,45 +13,33 @@ use crate::datetime::{MICROS_PER_DAY, days_of};
 macro_rules! unit {
     ($unit:ident, $kind:ident, $add:literal, $sub:literal, $diff:literal, $word:literal) => {
         [
-            Definition {
-                name: $add,
-                aliases: &[],
-                syntax: concat!($add, "(datetime, count)"),
-                summary: concat!("So many ", $word, " later."),
-                parameters: &[Kind::$kind, Kind::Integer],
-                optional: &[],
-                rest: None,
-                returns: Returns::Same(0),
-                volatile: false,
-                body: |call| moved(call, Unit::$unit, 1),
-            },
-            Definition {
-                name: $sub,
-                aliases: &[],
-                syntax: concat!($sub, "(datetime, count)"),
-                summary: concat!("So many ", $word, " earlier."),
-                parameters: &[Kind::$kind, Kind::Integer],
-                optional: &[],
-                rest: None,
-                returns: Returns::Same(0),
-                volatile: false,
-                body: |call| moved(call, Unit::$unit, -1),
-            },
-            Definition {
-                name: $diff,
-                aliases: &[],
-                syntax: concat!($diff, "(later, earlier)"),
-                summary: concat!("Whole ", $word, " between two DATETIMEs."),
-                parameters: &[Kind::DateTime, Kind::DateTime],
-                optional: &[],
-                rest: None,
-                returns: Returns::Integer,
-                volatile: false,
-                body: |call| {
+            Definition::new(
+                $add,
+                concat!($add, "(datetime, count)"),
+                concat!("So many ", $word, " later."),
+                &[Kind::$kind, Kind::Integer],
+                Returns::Same(0),
+                |call| moved(call, Unit::$unit, 1),
+            ),
+            Definition::new(
+                $sub,
+                concat!($sub, "(datetime, count)"),
+                concat!("So many ", $word, " earlier."),
+                &[Kind::$kind, Kind::Integer],
+                Returns::Same(0),
+                |call| moved(call, Unit::$unit, -1),
+            ),
+            Definition::new(
+                $diff,
+                concat!($diff, "(later, earlier)"),
+                concat!("Whole ", $word, " between two DATETIMEs."),
+                &[Kind::DateTime, Kind::DateTime],
+                Returns::Integer,
+                |call| {
                     let (later, earlier) = (call.datetime(0)?, call.datetime(1)?);
                     call.integers(|row| Unit::$unit.between(earlier.get(row)?, later.get(row)?))
                 },
-            },
+            ),
         ]
     };
 }
@@ -84,96 +72,94 @@ pub(super) static BY_UNIT: &[&[Definition]] = &[
 ];
 
 pub(super) static DEFINITIONS: &[Definition] = &[
-    Definition {
-        name: "add_months",
-        aliases: &[],
-        syntax: "add_months(datetime, count)",
-        summary: "So many months later.",
-        parameters: &[Kind::Temporal, Kind::Integer],
-        optional: &[],
-        rest: None,
-        returns: Returns::Same(0),
-        volatile: false,
-        body: |call| moved(call, Unit::Month, 1),
-    },
-    Definition {
-        name: "date_trunc",
-        aliases: &[],
-        syntax: "date_trunc(unit, datetime)",
-        summary: "The beginning of the unit in which a DATETIME lies.",
-        parameters: &[Kind::Text, Kind::Temporal],
-        optional: &[],
-        rest: None,
-        returns: Returns::Same(1),
-        volatile: false,
-        body: |call| {
+    Definition::new(
+        "add_months",
+        "add_months(datetime, count)",
+        "So many months later.",
+        &[Kind::Temporal, Kind::Integer],
+        Returns::Same(0),
+        |call| moved(call, Unit::Month, 1),
+    ),
+    Definition::new(
+        "date_trunc",
+        "date_trunc(unit, datetime)",
+        "The beginning of the unit in which a DATETIME lies.",
+        &[Kind::Text, Kind::Temporal],
+        Returns::Same(1),
+        |call| {
             let units = call.text(0)?;
             let fixed = units.constant().and_then(Unit::parse);
             temporal(call, 1, |row, micros| {
                 fixed.or_else(|| units.get(row).and_then(Unit::parse))?.truncate(micros)
             })
         },
-    },
-    Definition {
-        name: "datediff",
-        aliases: &[],
-        syntax: "datediff(later, earlier)",
-        summary: "Days between two dates; times of day do not count.",
-        parameters: &[Kind::Date, Kind::Date],
-        optional: &[],
-        rest: None,
-        returns: Returns::Integer,
-        volatile: false,
-        body: |call| {
+    ),
+    Definition::new(
+        "time_slice",
+        "time_slice(datetime, INTERVAL count unit[, FLOOR | CEIL])",
+        "The beginning, or the end, of the slice of time in which a DATETIME lies; slices begin with the \
+                  year 1.",
+        &[Kind::Temporal, Kind::Integer, Kind::Text],
+        Returns::Same(0),
+        |call| {
+            let (counts, units) = (call.integer(1)?, call.text(2)?);
+            let ends = call.has(3).then(|| call.text(3)).transpose()?;
+            temporal(call, 0, |row, micros| {
+                let (begin, end) = Unit::parse(units.get(row)?)?.slice(micros, counts.get(row)?)?;
+                match ends.as_ref().map_or(Some("floor"), |ends| ends.get(row))? {
+                    word if word.eq_ignore_ascii_case("floor") => Some(begin),
+                    word if word.eq_ignore_ascii_case("ceil") => Some(end),
+                    _ => None,
+                }
+            })
+        },
+    )
+    .also(&["date_slice"])
+    .optional(&[Kind::Text]),
+    Definition::new(
+        "datediff",
+        "datediff(later, earlier)",
+        "Days between two dates; times of day do not count.",
+        &[Kind::Date, Kind::Date],
+        Returns::Integer,
+        |call| {
             let (later, earlier) = (call.date(0)?, call.date(1)?);
             call.integers(|row| Some(i64::from(later.get(row)?) - i64::from(earlier.get(row)?)))
         },
-    },
-    Definition {
-        name: "timestampdiff",
-        aliases: &[],
-        syntax: "timestampdiff(unit, earlier, later)",
-        summary: "Whole units from one DATETIME to another.",
-        parameters: &[Kind::Text, Kind::DateTime, Kind::DateTime],
-        optional: &[],
-        rest: None,
-        returns: Returns::Integer,
-        volatile: false,
-        body: |call| {
+    ),
+    Definition::new(
+        "timestampdiff",
+        "timestampdiff(unit, earlier, later)",
+        "Whole units from one DATETIME to another.",
+        &[Kind::Text, Kind::DateTime, Kind::DateTime],
+        Returns::Integer,
+        |call| {
             let (units, earlier, later) = (call.text(0)?, call.datetime(1)?, call.datetime(2)?);
             call.integers(|row| Unit::parse(units.get(row)?)?.between(earlier.get(row)?, later.get(row)?))
         },
-    },
-    Definition {
-        name: "date_diff",
-        aliases: &[],
-        syntax: "date_diff(unit, later, earlier)",
-        summary: "Whole units between two DATETIMEs.",
-        parameters: &[Kind::Text, Kind::DateTime, Kind::DateTime],
-        optional: &[],
-        rest: None,
-        returns: Returns::Integer,
-        volatile: false,
-        body: |call| {
+    ),
+    Definition::new(
+        "date_diff",
+        "date_diff(unit, later, earlier)",
+        "Whole units between two DATETIMEs.",
+        &[Kind::Text, Kind::DateTime, Kind::DateTime],
+        Returns::Integer,
+        |call| {
             let (units, later, earlier) = (call.text(0)?, call.datetime(1)?, call.datetime(2)?);
             call.integers(|row| Unit::parse(units.get(row)?)?.between(earlier.get(row)?, later.get(row)?))
         },
-    },
-    Definition {
-        name: "timestampadd",
-        aliases: &[],
-        syntax: "timestampadd(unit, count, datetime)",
-        summary: "A DATETIME so many units later.",
-        parameters: &[Kind::Text, Kind::Integer, Kind::DateTime],
-        optional: &[],
-        rest: None,
-        returns: Returns::DateTime,
-        volatile: false,
-        body: |call| {
+    ),
+    Definition::new(
+        "timestampadd",
+        "timestampadd(unit, count, datetime)",
+        "A DATETIME so many units later.",
+        &[Kind::Text, Kind::Integer, Kind::DateTime],
+        Returns::DateTime,
+        |call| {
             let (units, counts, datetimes) = (call.text(0)?, call.integer(1)?, call.datetime(2)?);
             call.datetimes(|row| Unit::parse(units.get(row)?)?.add(datetimes.get(row)?, counts.get(row)?))
         },
-    },
+    ),
 ];
 
 fn moved(call: &Call<'_>, unit: Unit, sign: i64) -> Result<ArrayRef> {

@@ -1,11 +1,15 @@
 //! How a function is described, and how a description becomes one of DataFusion's.
 
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
+    Volatility,
+};
 
 use super::call::Call;
 use crate::types::{Class, DATETIME, class, compared, name, united};
@@ -68,6 +72,8 @@ pub enum Returns {
     Date,
     /// DATETIME.
     DateTime,
+    /// STRING that is JSON: what makes JSON of values puts it in as it is.
+    Json,
     /// ARRAY of STRING.
     Texts,
     /// The type of the argument at this place.
@@ -97,6 +103,51 @@ pub struct Definition {
     pub volatile: bool,
     /// The values of a batch.
     pub body: fn(&Call<'_>) -> Result<ArrayRef>,
+}
+
+/// Under this key a field says what more its type means.
+const EXTENSION_KEY: &str = "ARROW:extension:name";
+/// Text that is JSON.
+const EXTENSION_JSON: &str = "arrow.json";
+
+/// Whether a field holds JSON.
+pub(super) fn is_json(field: &Field) -> bool {
+    field.metadata().get(EXTENSION_KEY).is_some_and(|name| name == EXTENSION_JSON)
+}
+
+impl Definition {
+    /// A function of one name with these arguments, all of them needed.
+    pub(super) const fn new(
+        name: &'static str,
+        syntax: &'static str,
+        summary: &'static str,
+        parameters: &'static [Kind],
+        returns: Returns,
+        body: fn(&Call<'_>) -> Result<ArrayRef>,
+    ) -> Self {
+        let (aliases, optional, rest) = (&[], &[], None);
+        Self { name, aliases, syntax, summary, parameters, optional, rest, returns, volatile: false, body }
+    }
+
+    /// The same under other names too.
+    pub(super) const fn also(self, aliases: &'static [&'static str]) -> Self {
+        Self { aliases, ..self }
+    }
+
+    /// The same with arguments that may follow.
+    pub(super) const fn optional(self, optional: &'static [Kind]) -> Self {
+        Self { optional, ..self }
+    }
+
+    /// The same with any number of arguments of a kind behind those.
+    pub(super) const fn rest(self, rest: Kind) -> Self {
+        Self { rest: Some(rest), ..self }
+    }
+
+    /// The same with another value in each row and at each call.
+    pub(super) const fn volatile(self) -> Self {
+        Self { volatile: true, ..self }
+    }
 }
 
 /// A function of a definition within a session.
@@ -129,6 +180,8 @@ impl Definition {
         let volatility = if self.volatile { Volatility::Volatile } else { Volatility::Immutable };
         let signature = if self.parameters.is_empty() && self.optional.is_empty() && self.rest.is_none() {
             Signature::nullary(volatility)
+        } else if self.parameters.is_empty() {
+            Signature::one_of(vec![TypeSignature::Nullary, TypeSignature::UserDefined], volatility)
         } else {
             Signature::user_defined(volatility)
         };
@@ -161,7 +214,7 @@ impl Definition {
 
     fn returned(&self, arguments: &[DataType]) -> DataType {
         match self.returns {
-            Returns::Text => DataType::Utf8,
+            Returns::Text | Returns::Json => DataType::Utf8,
             Returns::Bytes if arguments.first() == Some(&DataType::Binary) => DataType::Binary,
             Returns::Bytes => DataType::Utf8,
             Returns::Integer => DataType::Int64,
@@ -243,11 +296,20 @@ impl ScalarUDFImpl for Function {
         Ok(self.definition.returned(arguments))
     }
 
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
+        let field = Field::new(self.definition.name, self.definition.returned(&types), true);
+        let is_json = matches!(self.definition.returns, Returns::Json);
+        let metadata = is_json.then(|| (EXTENSION_KEY.to_owned(), EXTENSION_JSON.to_owned()));
+        Ok(Arc::new(field.with_metadata(metadata.into_iter().collect())))
+    }
+
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let constant = !self.definition.volatile
             && args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
-        let call = Call::new(&args.args, rows, self.session, args.return_field.data_type())?;
+        let returns = args.return_field.data_type();
+        let call = Call::new(&args.args, &args.arg_fields, rows, self.session, returns)?;
         let values = (self.definition.body)(&call)?;
         if constant {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?));

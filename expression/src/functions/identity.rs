@@ -10,30 +10,19 @@ use super::call::Call;
 use super::definition::{Definition, Returns};
 
 pub(super) static DEFINITIONS: &[Definition] = &[
-    Definition {
-        name: "uuid",
-        aliases: &[],
-        syntax: "uuid()",
-        summary: "A random UUID, a new one in each row.",
-        parameters: &[],
-        optional: &[],
-        rest: None,
-        returns: Returns::Text,
-        volatile: true,
-        body: |call| call.texts(|_, out| write!(out, "{}", uuid::Uuid::new_v4()).ok()),
-    },
-    Definition {
-        name: "uuid_numeric",
-        aliases: &[],
-        syntax: "uuid_numeric()",
-        summary: "A random LARGEINT, a new one in each row.",
-        parameters: &[],
-        optional: &[],
-        rest: None,
-        returns: Returns::LargeInt,
-        volatile: true,
-        body: numbers,
-    },
+    Definition::new("uuid", "uuid()", "A random UUID, a new one in each row.", &[], Returns::Text, |call| {
+        call.texts(|_, out| write!(out, "{}", uuid::Uuid::new_v4()).ok())
+    })
+    .volatile(),
+    Definition::new(
+        "uuid_numeric",
+        "uuid_numeric()",
+        "A random LARGEINT, a new one in each row.",
+        &[],
+        Returns::LargeInt,
+        numbers,
+    )
+    .volatile(),
 ];
 
 fn numbers(call: &Call<'_>) -> Result<ArrayRef> {

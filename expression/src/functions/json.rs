@@ -21,7 +21,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
         "A text as JSON; NULL if it is none.",
         &[Kind::Text],
         &[],
-        Text,
+        Json,
         |call| {
             let texts = call.text(0)?;
             call.slices(|row| {
@@ -37,7 +37,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
         "The part at a path, as JSON.",
         TT,
         &[],
-        Text,
+        Json,
         |call| {
             over_found(call, |found, out| {
                 out.push_str(found);

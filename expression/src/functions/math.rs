@@ -12,22 +12,19 @@ use crate::operators::decimal::{power_of_ten, rescale};
 /// A DOUBLE that follows from one DOUBLE.
 macro_rules! double {
     ($name:literal, $aliases:expr, $summary:literal, $value:expr) => {
-        Definition {
-            name: $name,
-            aliases: $aliases,
-            syntax: concat!($name, "(number)"),
-            summary: $summary,
-            parameters: &[Kind::Double],
-            optional: &[],
-            rest: None,
-            returns: Returns::Double,
-            volatile: false,
-            body: |call| {
+        Definition::new(
+            $name,
+            concat!($name, "(number)"),
+            $summary,
+            &[Kind::Double],
+            Returns::Double,
+            |call| {
                 let value: fn(f64) -> f64 = $value;
                 let numbers = call.double(0)?;
                 call.doubles(|row| numbers.get(row).map(value))
             },
-        }
+        )
+        .also($aliases)
     };
 }
 

@@ -20,7 +20,7 @@ pub struct Nested {
 }
 
 macro_rules! nested {
-    ($names:expr, $syntax:literal, $summary:literal, $udf:path) => {
+    ($names:expr, $syntax:literal, $summary:expr, $udf:path) => {
         Nested { names: $names, syntax: $syntax, summary: $summary, udf: $udf }
     };
 }
@@ -122,6 +122,13 @@ pub(super) static FUNCTIONS: &[Nested] = &[
         "map_extract(map, key)",
         "The value of a key, in an array.",
         nested::map_extract::map_extract_udf
+    ),
+    nested!(
+        &["map_from_arrays"],
+        "map_from_arrays(keys, values)",
+        "A MAP; `map(key, value, …)` and `map{key: value, …}` are the same. NULL if a key is; of equal keys the \
+         last counts.",
+        super::map::map_from_arrays_udf
     ),
     nested!(&["row", "struct"], "row(value, …)", "A struct of values.", r#struct),
     nested!(&["named_struct"], "named_struct('name', value, …)", "A struct of named values.", named_struct),

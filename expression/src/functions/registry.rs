@@ -9,8 +9,8 @@ use datafusion_expr::ScalarUDF;
 use super::definition::{Definition, Session};
 use super::nested::Nested;
 use super::{
-    conditional, datetime, datetime_arithmetic, digest, identity, json, math, nested, regex, text,
-    text_search,
+    conditional, datetime, datetime_arithmetic, digest, identity, joda, json, json_build, math, nested,
+    regex, text, text_search, url,
 };
 
 /// Groups of functions in the order of the documentation.
@@ -19,11 +19,11 @@ fn groups() -> Vec<(&'static str, Vec<&'static [Definition]>)> {
     arithmetic.extend(datetime_arithmetic::BY_UNIT);
     vec![
         ("Choices", vec![conditional::DEFINITIONS]),
-        ("Text", vec![text::DEFINITIONS, text_search::DEFINITIONS]),
+        ("Text", vec![text::DEFINITIONS, text_search::DEFINITIONS, url::DEFINITIONS]),
         ("Regular expressions", vec![regex::DEFINITIONS]),
-        ("Dates and times", vec![datetime::DEFINITIONS]),
+        ("Dates and times", vec![datetime::DEFINITIONS, joda::DEFINITIONS]),
         ("Arithmetic with dates", arithmetic),
-        ("JSON", vec![json::DEFINITIONS]),
+        ("JSON", vec![json::DEFINITIONS, json_build::DEFINITIONS]),
         ("Numbers", vec![math::DEFINITIONS]),
         ("Digests and encodings", vec![digest::DEFINITIONS]),
         ("Identities", vec![identity::DEFINITIONS]),

@@ -72,6 +72,108 @@ fn formats_of_dates() {
 }
 
 #[test]
+fn formats_of_joda() {
+    all(&[
+        ("jodatime_format('2020-06-25 15:58:51', 'yyyy-MM-dd HH:mm:ss')", "2020-06-25 15:58:51"),
+        ("jodatime_format('2020-06-25 15:58:51', 'MM dd ee EE')", "06 25 04 Thu"),
+        ("jodatime_format('2020-06-25 15:58:51', 'MMM dd ee EEE')", "Jun 25 04 Thu"),
+        ("jodatime_format('2020-06-25 15:58:51', 'MMMM d e EEEE')", "June 25 4 Thursday"),
+        ("jodatime_format('2023-06-25 12:00:00', 'KK:mm:ss a')", "00:00:00 PM"),
+        ("jodatime_format('2023-06-25 12:00:00', 'hh:mm:ss a')", "12:00:00 PM"),
+        ("jodatime_format('2023-06-25 00:00:00', 'k H')", "24 0"),
+        ("jodatime_format('2023-06-25 00:00:00', 'yyyyMMdd ''starrocks''')", "20230625 starrocks"),
+        ("jodatime_format('2023-06-25 10:00:00.123456', 'yy.D S SSS SSSSSSSS')", "23.176 1 123 12345600"),
+        ("jodatime_format('2024-12-30', \"xxxx-'W'ww o''clock\")", "NULL"),
+        ("jodatime_format('2024-12-30', \"xxxx-'W'ww\")", "2025-W01"),
+        ("jodatime_format('2024-12-30', 'ZZ')", "NULL"),
+        ("jodatime_format('2024-12-30', \"'open\")", "NULL"),
+        ("str_to_jodatime('2014-12-21 12:34:56', 'yyyy-MM-dd HH:mm:ss')", "2014-12-21 12:34:56"),
+        ("str_to_jodatime('21/December/23 12:34:56', 'dd/MMMM/yy HH:mm:ss')", "2023-12-21 12:34:56"),
+        (
+            "str_to_jodatime('21/December/23 12:34:56.123', 'dd/MMMM/yy HH:mm:ss.SSS')",
+            "2023-12-21 12:34:56.123000",
+        ),
+        ("str_to_jodatime('20240131T070809', \"yyyyMMdd'T'HHmmss\")", "2024-01-31 07:08:09"),
+        ("str_to_jodatime('1/2/2024 9 PM', 'd/M/yyyy h a')", "2024-02-01 21:00:00"),
+        ("str_to_jodatime('2024-02-30', 'yyyy-MM-dd')", "NULL"),
+        ("str_to_jodatime('2024 +01:00', 'yyyy ZZ')", "NULL"),
+    ]);
+}
+
+#[test]
+fn slices_of_time() {
+    all(&[
+        ("time_slice('1691-12-23 04:01:09', INTERVAL 5 SECOND)", "1691-12-23 04:01:05"),
+        ("time_slice('2169-12-18 15:44:31', interval 5 day, FLOOR)", "2169-12-16 00:00:00"),
+        ("time_slice('1861-09-12 13:28:18', interval 5 day, CEIL)", "1861-09-17 00:00:00"),
+        ("time_slice('1751-03-21 00:19:04', interval 1 millisecond, 'ceil')", "1751-03-21 00:19:04.001000"),
+        ("time_slice('2024-05-06 07:08:09', interval 2 week)", "2024-04-29 00:00:00"),
+        ("time_slice('2024-05-06 07:08:09', interval 1 quarter)", "2024-04-01 00:00:00"),
+        ("time_slice('2024-05-06 07:08:09', 15, 'minute')", "2024-05-06 07:00:00"),
+        ("date_slice(cast('2022-04-26' as date), interval 5 year)", "2021-01-01"),
+        ("date_slice(cast('0001-01-07' as date), interval 5 day, CEIL)", "0001-01-11"),
+        ("time_slice('2024-05-06', interval 0 day)", "NULL"),
+        ("time_slice('2024-05-06', interval 1 day, 'middle')", "NULL"),
+    ]);
+}
+
+#[test]
+fn parts_of_urls() {
+    let url = "http://user:pw@example.org:8080/path/p1.php?query=1&b=x#part";
+    for (part, expected) in [
+        ("PROTOCOL", "http"),
+        ("HOST", "example.org"),
+        ("PATH", "/path/p1.php"),
+        ("QUERY", "query=1&b=x"),
+        ("REF", "part"),
+        ("AUTHORITY", "user:pw@example.org:8080"),
+        ("FILE", "/path/p1.php?query=1&b=x"),
+        ("USERINFO", "user:pw"),
+        ("host", "NULL"),
+    ] {
+        assert_eq!(value(&format!("parse_url('{url}', '{part}')")), expected, "{part}");
+    }
+    all(&[
+        ("parse_url('http://example.org/?a=1&b=2', 'QUERY', 'b')", "2"),
+        ("parse_url('http://example.org/?a=1', 'QUERY', 'b')", "NULL"),
+        ("parse_url('http://[::1]:80/x', 'HOST')", "[::1]"),
+        ("parse_url('http://example.org', 'QUERY')", "NULL"),
+        ("parse_url('no url', 'HOST')", "NULL"),
+        ("parse_url(NULL, 'HOST')", "NULL"),
+    ]);
+}
+
+#[test]
+fn json_and_maps_are_made_of_values() {
+    all(&[
+        (
+            "json_object('name', 'starrocks', 'active', true, 'published', 2020)",
+            r#"{"active": true, "name": "starrocks", "published": 2020}"#,
+        ),
+        (
+            "json_object('k1', 1, 'k2', json_object('k2', 2), 'k3', json_array(4, 5))",
+            r#"{"k1": 1, "k2": {"k2": 2}, "k3": [4, 5]}"#,
+        ),
+        ("json_object('a', parse_json('[1, 2]'), 'b', '[1, 2]')", r#"{"a": [1, 2], "b": "[1, 2]"}"#),
+        ("json_object('a')", r#"{"a": null}"#),
+        ("json_object(NULL, 1)", "NULL"),
+        ("json_object()", "{}"),
+        ("json_array()", "[]"),
+        ("json_array(1, true, 'a\"b', 1.5e0, NULL, 1.10)", r#"[1, true, "a\"b", 1.5, null, 1.10]"#),
+        ("json_array(cast('2024-01-31' AS DATE))", r#"["2024-01-31"]"#),
+        ("map{'a': 1, 'b': 2}", "{a: 1, b: 2}"),
+        ("map('a', 1, 'b', 2, 'a', 3)", "{a: 3, b: 2}"),
+        ("map_from_arrays(split('a,b', ','), [1, NULL])", "{a: 1, b: }"),
+        ("map_from_arrays(['a'], [1, 2])", "NULL"),
+        ("map{NULL: 1}", "NULL"),
+        ("map{'a': 1}['a']", "1"),
+        ("map_keys(map{1: 'x', 2: 'y'})", "[1, 2]"),
+    ]);
+    assert!(value("map('a')").contains("each key needs a value"), "{}", value("map('a')"));
+    assert!(value("map()").contains("no type"), "{}", value("map()"));
+}
+
+#[test]
 fn unix_times_are_in_the_zone_of_the_load() {
     let shanghai = |text| value_in("Asia/Shanghai", text);
     assert_eq!(shanghai("from_unixtime(1196440219)"), "2007-12-01 00:30:19");
@@ -387,6 +489,68 @@ fn identities_are_new_in_each_row() {
             })
             .collect();
         assert_eq!(distinct.len(), 100, "{text}");
+    }
+}
+
+/// What guides of loads call in SET, WHERE, SELECT and DEFAULT.
+#[test]
+fn calls_of_guides_are_taken() {
+    for call in [
+        "uuid()",
+        "uuid_numeric()",
+        "now()",
+        "current_timestamp()",
+        "CURRENT_TIMESTAMP",
+        "str_to_date(t, '%Y-%m-%d')",
+        "str2date(t, '%Y-%m-%d')",
+        "date_format(d, '%Y%m')",
+        "from_unixtime(n)",
+        "unix_timestamp(d)",
+        "to_datetime(n, 3)",
+        "ifnull(t, '')",
+        "nvl(t, '')",
+        "coalesce(t, 'x')",
+        "nullif(t, '')",
+        "if(n > 1, 'a', 'b')",
+        "CASE WHEN n = 1 THEN 'a' ELSE t END",
+        "split_part(t, ',', 1)",
+        "split(t, ',')[1]",
+        "substr(t, 1, 2)",
+        "replace(t, 'a', 'b')",
+        "regexp_extract(t, '([0-9]+)', 1)",
+        "get_json_string(t, '$.a')",
+        "get_json_int(t, '$.a')",
+        "parse_json(t)",
+        "parse_json(t) -> '$.a'",
+        "json_object('a', n)",
+        "json_array(n, t)",
+        "map_from_arrays([t], [n])",
+        "map{t: n}",
+        "row(n, t)",
+        "parse_url(t, 'HOST')",
+        "jodatime_format(d, 'yyyy-MM-dd')",
+        "time_slice(d, INTERVAL 5 MINUTE)",
+        "date_trunc('day', d)",
+        "date_add(d, INTERVAL 1 DAY)",
+        "hours_add(d, 8)",
+        "years_sub(d, 1)",
+        "datediff(d, '2024-01-01')",
+        "convert_tz(d, 'UTC', 'Asia/Shanghai')",
+        "year(d) * 100 + month(d)",
+        "cast(t AS DATETIME)",
+        "md5(concat(t, n))",
+        "n DIV 2",
+        "n & 1",
+        "t REGEXP '^a'",
+        "t IN ('a', 'b') AND n BETWEEN 1 AND 2",
+    ] {
+        let columns = vec![
+            Column::new("t", arrow::datatypes::DataType::Utf8),
+            Column::new("n", arrow::datatypes::DataType::Int64),
+            Column::new("d", crate::types::DATETIME),
+        ];
+        let compiled = Compiler::new(columns, Zone::UTC, NOW).compile("set.x", call);
+        assert!(compiled.is_ok(), "{call}: {}", compiled.unwrap_err());
     }
 }
 

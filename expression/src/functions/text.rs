@@ -16,33 +16,15 @@ pub(super) const MOST_BYTES: usize = 1 << 20;
 macro_rules! text {
     ($name:literal, $aliases:expr, $syntax:literal, $summary:literal, $parameters:expr, $optional:expr,
      @Same, $body:expr) => {
-        Definition {
-            name: $name,
-            aliases: $aliases,
-            syntax: $syntax,
-            summary: $summary,
-            parameters: $parameters,
-            optional: $optional,
-            rest: None,
-            returns: Returns::Same(0),
-            volatile: false,
-            body: $body,
-        }
+        Definition::new($name, $syntax, $summary, $parameters, Returns::Same(0), $body)
+            .also($aliases)
+            .optional($optional)
     };
     ($name:literal, $aliases:expr, $syntax:literal, $summary:literal, $parameters:expr, $optional:expr,
      $returns:ident, $body:expr) => {
-        Definition {
-            name: $name,
-            aliases: $aliases,
-            syntax: $syntax,
-            summary: $summary,
-            parameters: $parameters,
-            optional: $optional,
-            rest: None,
-            returns: Returns::$returns,
-            volatile: false,
-            body: $body,
-        }
+        Definition::new($name, $syntax, $summary, $parameters, Returns::$returns, $body)
+            .also($aliases)
+            .optional($optional)
     };
 }
 pub(super) use text;
@@ -51,30 +33,24 @@ const T: Kind = Kind::Text;
 const I: Kind = Kind::Integer;
 
 pub(super) static DEFINITIONS: &[Definition] = &[
-    Definition {
-        name: "concat",
-        aliases: &[],
-        syntax: "concat(text, …)",
-        summary: "The texts one after the other; NULL if one is.",
-        parameters: &[T],
-        optional: &[],
-        rest: Some(T),
-        returns: Returns::Text,
-        volatile: false,
-        body: concat,
-    },
-    Definition {
-        name: "concat_ws",
-        aliases: &[],
-        syntax: "concat_ws(separator, text, …)",
-        summary: "The texts that are not NULL, with the separator between them.",
-        parameters: &[T, T],
-        optional: &[],
-        rest: Some(T),
-        returns: Returns::Text,
-        volatile: false,
-        body: concat_ws,
-    },
+    Definition::new(
+        "concat",
+        "concat(text, …)",
+        "The texts one after the other; NULL if one is.",
+        &[T],
+        Returns::Text,
+        concat,
+    )
+    .rest(T),
+    Definition::new(
+        "concat_ws",
+        "concat_ws(separator, text, …)",
+        "The texts that are not NULL, with the separator between them.",
+        &[T, T],
+        Returns::Text,
+        concat_ws,
+    )
+    .rest(T),
     text!("upper", &["ucase"], "upper(text)", "In capital letters.", &[T], &[], Text, |call| {
         let texts = call.text(0)?;
         call.texts(|row, out| {
