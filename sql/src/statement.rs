@@ -18,9 +18,12 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
-    /// Reads the words of a text. A semicolon at its end is dropped.
+    /// Reads the words of a text. A semicolon or `\G` at its end is dropped.
     pub(crate) fn read(text: &str) -> Result<Self, SqlError> {
-        let text = text.trim().trim_end_matches(';');
+        let text = text.trim();
+        // As clients of MySQL end a statement.
+        let text = text.strip_suffix("\\G").or(text.strip_suffix("\\g")).unwrap_or(text).trim_end();
+        let text = text.trim_end_matches(';');
         let tokens = Tokenizer::new(&MySqlDialect {}, text).tokenize().map_err(|error| SqlError::Syntax {
             line: error.location.line,
             column: error.location.column,
@@ -192,6 +195,13 @@ mod tests {
 
     fn statement(text: &str) -> Statement {
         Statement::read(text).unwrap()
+    }
+
+    #[test]
+    fn the_ends_of_statements_are_dropped() {
+        for end in ["", ";", " ; ", " \\G", "\\G\n", ";\\g"] {
+            assert_eq!(statement(&format!("SELECT 1{end}")).text(), "SELECT 1", "{end:?}");
+        }
     }
 
     #[test]

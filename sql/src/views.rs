@@ -90,6 +90,17 @@ fn state(outcome: HistoryOutcome) -> &'static str {
     if outcome == HistoryOutcome::Loaded { "FINISHED" } else { "CANCELLED" }
 }
 
+/// The place of each in their order, from 1.
+fn places(starts: &[Option<i64>]) -> Vec<u64> {
+    let mut order: Vec<usize> = (0..starts.len()).collect();
+    order.sort_by_key(|&row| starts[row]);
+    let mut places = vec![0; starts.len()];
+    for (place, row) in (1..).zip(order) {
+        places[row] = place;
+    }
+    places
+}
+
 /// A row for each label: how its last run ended.
 fn loads(tables: &[Named]) -> Result<RecordBatch, SqlError> {
     let mut last: Vec<(&str, HistoryEntry)> = Vec::new();
@@ -103,7 +114,10 @@ fn loads(tables: &[Named]) -> Result<RecordBatch, SqlError> {
         }
     }
     let rows = || last.iter().map(|(_, entry)| &entry.record);
+    let starts: Vec<Option<i64>> =
+        rows().map(|record| record.times.start.as_deref().and_then(micros)).collect();
     Columns::new()
+        .number("JOB_ID", places(&starts).into_iter().map(Some))
         .text("LABEL", rows().map(|record| Some(record.label.as_str())))
         .text("TABLE_NAME", last.iter().map(|(table, _)| Some(*table)))
         .text("STATE", rows().map(|record| Some(state(record.outcome))))

@@ -42,6 +42,12 @@ fn tables_files_and_what_became_of_loads_are_queried() {
         sql("SELECT split_part('a-b', '-', 2) AS part, date_format('2024-01-31', '%d.%m.') AS day"),
         "part,day\nb,31.01.\n"
     );
+    let second = load_job("s3://bucket/d/*.parquet", "  label: second").replace("name: j", "name: k");
+    assert_eq!(program.apply_text(&second).code, 0);
+    assert_eq!(
+        sql("SELECT JOB_ID, LABEL FROM information_schema.loads ORDER BY JOB_ID DESC \\G"),
+        "JOB_ID,LABEL\n2,second\n1,first\n"
+    );
 }
 
 #[test]
