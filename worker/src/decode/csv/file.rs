@@ -12,10 +12,10 @@ use super::header::read_header;
 use super::split::splitter;
 use super::tokens::{Fault, Mismatch, Shape, Tokens, tokenize};
 use crate::decode::text::{
-    Block, BlockCutter, BlockRecords, Codec, Cut, RefusedPart, Span, StreamLimits, TextStream,
+    Block, BlockCutter, BlockFormat, BlockRecords, Codec, Span, StreamLimits, TextParts, TextStream,
 };
 use crate::decode::{BatchReader, DataFile, DecodeError, Decoded, Part, Parts, Read};
-use crate::rows::{Origin, RejectedRow};
+use crate::rows::Origin;
 use crate::source::ReadObject;
 
 /// A CSV file whose columns are known.
@@ -137,69 +137,44 @@ impl DataFile for CsvFile {
             format: "CSV",
             reason: error.to_string(),
         })?;
-        Ok(Box::new(CsvParts {
-            shared: Arc::clone(&self.shared),
-            cutter: cutter.with_block_bytes(read.block_bytes),
-            skip,
-            schema: Arc::new(schema),
-            read,
-            consumed: 0,
-            ended: false,
-        }))
+        let cutter = cutter.with_block_bytes(read.block_bytes);
+        let shared = Arc::clone(&self.shared);
+        Ok(Box::new(TextParts::new(CsvBlocks { shared, skip, schema: Arc::new(schema), read }, cutter)))
     }
 }
 
-struct CsvParts {
+/// Blocks of a file.
+struct CsvBlocks {
     shared: Arc<Shared>,
-    cutter: BlockCutter,
+    /// Records that are still to be passed over.
     skip: u64,
     schema: SchemaRef,
     read: Arc<Read>,
-    consumed: u64,
-    ended: bool,
 }
 
-impl CsvParts {
-    fn next_part(&mut self) -> Result<Option<Box<dyn Part>>, DecodeError> {
-        self.cutter.skip(std::mem::take(&mut self.skip))?;
-        let Some(cut) = self.cutter.next_cut()? else { return Ok(None) };
-        let consumed = self.cutter.compressed_offset();
-        let input_bytes = consumed - std::mem::replace(&mut self.consumed, consumed);
-        Ok(Some(match cut {
-            Cut::Block(block) => Box::new(CsvPart {
-                shared: Arc::clone(&self.shared),
-                read: Arc::clone(&self.read),
-                schema: Arc::clone(&self.schema),
-                block: Arc::new(block),
-                tokens: None,
-                next_row: 0,
-                input_bytes,
-            }),
-            Cut::TooLong { number, offset, length: _, raw } => Box::new(RefusedPart {
-                schema: Arc::clone(&self.schema),
-                rejected: RejectedRow {
-                    row: number,
-                    byte_offset: Some(offset),
-                    column: String::new(),
-                    code: Fault::TooLong.code(),
-                    message: Fault::TooLong.message(self.shared.shape.expected),
-                    raw_value: String::new(),
-                    raw_record: raw,
-                },
-                input_bytes,
-            }),
-        }))
+impl BlockFormat for CsvBlocks {
+    fn prepare(&mut self, cutter: &mut BlockCutter) -> Result<(), DecodeError> {
+        cutter.skip(std::mem::take(&mut self.skip))
     }
-}
 
-impl Parts for CsvParts {
-    fn next(&mut self) -> Option<Result<Box<dyn Part>, DecodeError>> {
-        if self.ended {
-            return None;
-        }
-        let part = self.next_part().transpose();
-        self.ended = !matches!(part, Some(Ok(_)));
-        part
+    fn part(&self, block: Block, _first: bool, input_bytes: u64) -> Box<dyn Part> {
+        Box::new(CsvPart {
+            shared: Arc::clone(&self.shared),
+            read: Arc::clone(&self.read),
+            schema: Arc::clone(&self.schema),
+            block: Arc::new(block),
+            tokens: None,
+            next_row: 0,
+            input_bytes,
+        })
+    }
+
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn too_long(&self) -> (&'static str, String) {
+        (Fault::TooLong.code(), Fault::TooLong.message(self.shared.shape.expected))
     }
 }
 

@@ -12,10 +12,11 @@ use super::layout::{Layout, layout};
 use super::record::{JsonColumn, Rules};
 use super::split::BracketSplitter;
 use crate::decode::text::{
-    Block, BlockCutter, BlockRecords, Codec, Cut, LineSplitter, RefusedPart, Span, StreamLimits, TextStream,
+    Block, BlockCutter, BlockFormat, BlockRecords, Codec, LineSplitter, Span, StreamLimits, TextParts,
+    TextStream,
 };
 use crate::decode::{BatchReader, DataFile, DecodeError, Decoded, Part, Parts, Read};
-use crate::rows::{Origin, RejectedRow};
+use crate::rows::Origin;
 use crate::source::ReadObject;
 
 /// What is looked at to see how the documents stand. Bytes.
@@ -90,20 +91,15 @@ impl DataFile for JsonFile {
             format: "JSON",
             reason: error.to_string(),
         })?;
-        Ok(Box::new(JsonParts {
-            context: Arc::new(Context {
-                file: self.object.name().to_owned(),
-                rules: Arc::clone(&self.rules),
-                schema: Arc::new(schema),
-                max_record_bytes: self.max_record_bytes,
-                read: Arc::clone(&read),
-            }),
-            cutter: cutter.with_block_bytes(read.block_bytes),
-            layout: None,
-            first: true,
-            consumed: 0,
-            ended: false,
-        }))
+        let context = Arc::new(Context {
+            file: self.object.name().to_owned(),
+            rules: Arc::clone(&self.rules),
+            schema: Arc::new(schema),
+            max_record_bytes: self.max_record_bytes,
+            read: Arc::clone(&read),
+        });
+        let blocks = JsonBlocks { context, layout: None };
+        Ok(Box::new(TextParts::new(blocks, cutter.with_block_bytes(read.block_bytes))))
     }
 }
 
@@ -117,25 +113,23 @@ struct Context {
     read: Arc<Read>,
 }
 
-struct JsonParts {
+/// Blocks of a file.
+struct JsonBlocks {
     context: Arc<Context>,
-    cutter: BlockCutter,
+    /// Known once the first bytes are looked at.
     layout: Option<Layout>,
-    first: bool,
-    consumed: u64,
-    ended: bool,
 }
 
-impl JsonParts {
+impl BlockFormat for JsonBlocks {
     /// Looks at the first bytes, once.
-    fn layout(&mut self) -> Result<Layout, DecodeError> {
-        if let Some(layout) = self.layout {
-            return Ok(layout);
+    fn prepare(&mut self, cutter: &mut BlockCutter) -> Result<(), DecodeError> {
+        if self.layout.is_some() {
+            return Ok(());
         }
-        let (head, _) = self.cutter.peek(HEAD_BYTES)?;
+        let (head, _) = cutter.peek(HEAD_BYTES)?;
         let layout = layout(head);
         if layout != Layout::Lines {
-            self.cutter.set_splitter(Box::new(BracketSplitter::new(layout == Layout::Elements)));
+            cutter.set_splitter(Box::new(BracketSplitter::new(layout == Layout::Elements)));
         }
         if layout == Layout::Elements && !self.context.rules.strip_outer_array {
             return Err(DecodeError::InvalidFile {
@@ -145,49 +139,26 @@ impl JsonParts {
             });
         }
         self.layout = Some(layout);
-        Ok(layout)
+        Ok(())
     }
 
-    fn next_part(&mut self) -> Result<Option<Box<dyn Part>>, DecodeError> {
-        let layout = self.layout()?;
-        let Some(cut) = self.cutter.next_cut()? else { return Ok(None) };
-        let consumed = self.cutter.compressed_offset();
-        let input_bytes = consumed - std::mem::replace(&mut self.consumed, consumed);
-        let first = std::mem::replace(&mut self.first, false);
-        Ok(Some(match cut {
-            Cut::Block(block) => Box::new(JsonPart {
-                context: Arc::clone(&self.context),
-                block: Arc::new(block),
-                layout,
-                first,
-                place: Place::default(),
-                input_bytes,
-            }),
-            Cut::TooLong { number, offset, length: _, raw } => Box::new(RefusedPart {
-                schema: Arc::clone(&self.context.schema),
-                rejected: RejectedRow {
-                    row: number,
-                    byte_offset: Some(offset),
-                    column: String::new(),
-                    code: Fault::TooLong.code(),
-                    message: Fault::TooLong.message(0),
-                    raw_value: String::new(),
-                    raw_record: raw,
-                },
-                input_bytes,
-            }),
-        }))
+    fn part(&self, block: Block, first: bool, input_bytes: u64) -> Box<dyn Part> {
+        Box::new(JsonPart {
+            context: Arc::clone(&self.context),
+            block: Arc::new(block),
+            layout: self.layout.unwrap_or(Layout::Lines),
+            first,
+            place: Place::default(),
+            input_bytes,
+        })
     }
-}
 
-impl Parts for JsonParts {
-    fn next(&mut self) -> Option<Result<Box<dyn Part>, DecodeError>> {
-        if self.ended {
-            return None;
-        }
-        let part = self.next_part().transpose();
-        self.ended = !matches!(part, Some(Ok(_)));
-        part
+    fn schema(&self) -> &SchemaRef {
+        &self.context.schema
+    }
+
+    fn too_long(&self) -> (&'static str, String) {
+        (Fault::TooLong.code(), Fault::TooLong.message(0))
     }
 }
 
