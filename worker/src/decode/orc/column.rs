@@ -5,9 +5,10 @@ use super::decimal::Decimals;
 use super::fault::{BatchSpace, Fault, Result};
 use super::integer::Integers;
 use super::schema::{Kind, Node, entries_field, part_fields};
+use super::slots::Slots;
 use super::stream::Stream;
 use super::streams::{StreamKind, Streams};
-use super::text::{Dictionary, Direct, offsets, spread, total};
+use super::text::{Dictionary, Direct, offsets, total};
 use super::time::{Timestamps, WriterZone};
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, BooleanArray, Int8Array, ListArray, MapArray, PrimitiveArray,
@@ -62,8 +63,7 @@ impl ColumnDecoder {
             Some(present) => present.next_nulls(rows, space)?,
             None => None,
         };
-        let values = rows - nulls.as_ref().map_or(0, NullBuffer::null_count);
-        self.values.next(values, nulls, space)
+        self.values.next(Slots::new(rows, nulls), space)
     }
 }
 
@@ -130,109 +130,87 @@ impl Values {
         })
     }
 
-    fn next(&mut self, values: usize, nulls: Option<NullBuffer>, space: &mut BatchSpace) -> Result<ArrayRef> {
+    fn next(&mut self, slots: Slots, space: &mut BatchSpace) -> Result<ArrayRef> {
         match self {
-            Self::Boolean(bits) => boolean(bits, values, nulls, space),
+            Self::Boolean(bits) => boolean(bits, slots, space),
             Self::Byte(bytes) => {
-                space.take(values, 2)?;
-                let mut found = vec![0; values];
+                space.take(slots.values, 2)?;
+                let mut found = vec![0; slots.values];
                 bytes.fill(&mut found)?;
-                let found = spread(found.into_iter().map(|byte| byte as i8), values, nulls.as_ref());
-                Ok(Arc::new(Int8Array::new(found.into(), nulls)))
+                let found = slots.spread(found.into_iter().map(|byte| byte as i8));
+                Ok(Arc::new(Int8Array::new(found.into(), slots.nulls)))
             }
-            Self::Short(numbers) => integers::<Int16Type>(numbers, values, nulls, space),
-            Self::Int(numbers) => integers::<Int32Type>(numbers, values, nulls, space),
-            Self::Date(numbers) => integers::<Date32Type>(numbers, values, nulls, space),
-            Self::Long(numbers) => integers::<Int64Type>(numbers, values, nulls, space),
-            Self::Float(stream) => floats::<Float32Type, 4>(stream, values, nulls, space, f32::from_le_bytes),
-            Self::Double(stream) => {
-                floats::<Float64Type, 8>(stream, values, nulls, space, f64::from_le_bytes)
-            }
-            Self::Text(texts) => texts.next_text(values, nulls, space),
-            Self::Binary(bytes) => bytes.next_bytes(values, nulls, space),
-            Self::Dictionary(dictionary) => dictionary.next(values, nulls, space),
-            Self::Timestamp(timestamps) => timestamps.next(values, nulls, space),
-            Self::Decimal(decimals) => decimals.next(values, nulls, space),
+            Self::Short(numbers) => integers::<Int16Type>(numbers, slots, space),
+            Self::Int(numbers) => integers::<Int32Type>(numbers, slots, space),
+            Self::Date(numbers) => integers::<Date32Type>(numbers, slots, space),
+            Self::Long(numbers) => integers::<Int64Type>(numbers, slots, space),
+            Self::Float(stream) => floats::<Float32Type, 4>(stream, slots, space, f32::from_le_bytes),
+            Self::Double(stream) => floats::<Float64Type, 8>(stream, slots, space, f64::from_le_bytes),
+            Self::Text(texts) => texts.next_text(slots, space),
+            Self::Binary(bytes) => bytes.next_bytes(slots, space),
+            Self::Dictionary(dictionary) => dictionary.next(slots, space),
+            Self::Timestamp(timestamps) => timestamps.next(slots, space),
+            Self::Decimal(decimals) => decimals.next(slots, space),
             Self::List { lengths, item, node } => {
-                let (lengths, count) = next_lengths(lengths, values, nulls.as_ref(), space)?;
+                let (lengths, count) = next_lengths(lengths, &slots, space)?;
                 let items = item.next(count, space)?;
-                let offsets = offsets(&lengths, nulls.as_ref())?;
-                let list = ListArray::try_new(node.item_field(), offsets, items, nulls);
+                let offsets = offsets(&lengths, slots.nulls.as_ref())?;
+                let list = ListArray::try_new(node.item_field(), offsets, items, slots.nulls);
                 Ok(Arc::new(list.map_err(|error| Fault::Damaged(error.to_string()))?))
             }
             Self::Map { lengths, key, value, nodes } => {
-                let (lengths, count) = next_lengths(lengths, values, nulls.as_ref(), space)?;
+                let (lengths, count) = next_lengths(lengths, &slots, space)?;
                 let (keys, values) = (key.next(count, space)?, value.next(count, space)?);
-                map(&lengths, keys, values, nulls, nodes)
+                map(&lengths, keys, values, slots.nulls, nodes)
             }
-            Self::Struct { parts, nodes } => structs(parts, nodes, values, nulls, space),
+            Self::Struct { parts, nodes } => structs(parts, nodes, slots, space),
         }
     }
 }
 
-fn boolean(
-    bits: &mut Bits,
-    values: usize,
-    nulls: Option<NullBuffer>,
-    space: &mut BatchSpace,
-) -> Result<ArrayRef> {
-    let found = bits.next(values, space)?;
-    let found = match &nulls {
-        None => found,
-        Some(_) => spread(found.iter(), values, nulls.as_ref()).into(),
-    };
-    Ok(Arc::new(BooleanArray::new(found, nulls)))
+fn boolean(bits: &mut Bits, slots: Slots, space: &mut BatchSpace) -> Result<ArrayRef> {
+    let found = bits.next(slots.values, space)?;
+    let found = if slots.nulls.is_none() { found } else { slots.spread(found.iter()).into() };
+    Ok(Arc::new(BooleanArray::new(found, slots.nulls)))
 }
 
 fn integers<T: ArrowPrimitiveType>(
     numbers: &mut Integers,
-    values: usize,
-    nulls: Option<NullBuffer>,
+    slots: Slots,
     space: &mut BatchSpace,
 ) -> Result<ArrayRef>
 where
     T::Native: TryFrom<i64>,
 {
-    let rows = nulls.as_ref().map_or(values, NullBuffer::len);
-    space.take(values, 8)?;
-    space.take(rows, size_of::<T::Native>())?;
-    let mut found = vec![0; values];
+    space.take(slots.values, 8)?;
+    space.take(slots.rows, size_of::<T::Native>())?;
+    let mut found = vec![0; slots.values];
     numbers.fill(&mut found)?;
     let narrow: std::result::Result<Vec<T::Native>, _> = found.into_iter().map(T::Native::try_from).collect();
     let narrow = narrow.map_err(|_| Fault::damaged("a number is out of the range of its type"))?;
-    let array = match &nulls {
-        None => PrimitiveArray::<T>::new(narrow.into(), None),
-        Some(_) => PrimitiveArray::<T>::new(spread(narrow.into_iter(), values, nulls.as_ref()).into(), nulls),
-    };
-    Ok(Arc::new(array))
+    let narrow = if slots.nulls.is_none() { narrow } else { slots.spread(narrow.into_iter()) };
+    Ok(Arc::new(PrimitiveArray::<T>::new(narrow.into(), slots.nulls)))
 }
 
 fn floats<T: ArrowPrimitiveType, const WIDTH: usize>(
     stream: &mut Stream,
-    values: usize,
-    nulls: Option<NullBuffer>,
+    slots: Slots,
     space: &mut BatchSpace,
     read: fn([u8; WIDTH]) -> T::Native,
 ) -> Result<ArrayRef> {
-    let rows = nulls.as_ref().map_or(values, NullBuffer::len);
-    space.take(values + rows, WIDTH)?;
-    let mut bytes = vec![0; values * WIDTH];
+    space.take(slots.values + slots.rows, WIDTH)?;
+    let mut bytes = vec![0; slots.values * WIDTH];
     stream.exact(&mut bytes)?;
     let (chunks, _) = bytes.as_chunks::<WIDTH>();
-    let found = spread(chunks.iter().map(|chunk| read(*chunk)), values, nulls.as_ref());
-    Ok(Arc::new(PrimitiveArray::<T>::new(found.into(), nulls)))
+    let found = slots.spread(chunks.iter().map(|chunk| read(*chunk)));
+    Ok(Arc::new(PrimitiveArray::<T>::new(found.into(), slots.nulls)))
 }
 
 /// The lengths of lists that are not NULL, and how many items they have together.
-fn next_lengths(
-    lengths: &mut Integers,
-    values: usize,
-    nulls: Option<&NullBuffer>,
-    space: &mut BatchSpace,
-) -> Result<(Vec<i64>, usize)> {
-    space.take(values, 8)?;
-    space.take(nulls.map_or(values, NullBuffer::len) + 1, 4)?;
-    let mut found = vec![0; values];
+fn next_lengths(lengths: &mut Integers, slots: &Slots, space: &mut BatchSpace) -> Result<(Vec<i64>, usize)> {
+    space.take(slots.values, 8)?;
+    space.take(slots.rows + 1, 4)?;
+    let mut found = vec![0; slots.values];
     lengths.fill(&mut found)?;
     let count = total(&found)?;
     // What items of no width are, they still are.
@@ -264,28 +242,26 @@ fn map(
 fn structs(
     parts: &mut [ColumnDecoder],
     nodes: &[(String, Node)],
-    values: usize,
-    nulls: Option<NullBuffer>,
+    slots: Slots,
     space: &mut BatchSpace,
 ) -> Result<ArrayRef> {
     let damaged = |error: arrow::error::ArrowError| Fault::Damaged(error.to_string());
-    let rows = nulls.as_ref().map_or(values, NullBuffer::len);
-    let places = nulls.as_ref().map(|nulls| {
-        let places = spread(0..values as u32, values, Some(nulls));
+    let places = slots.nulls.as_ref().map(|nulls| {
+        let places = slots.spread(0..slots.values as u32);
         UInt32Array::new(places.into(), Some(nulls.clone()))
     });
     let mut arrays = Vec::with_capacity(parts.len());
     for part in parts {
-        let array = part.next(values, space)?;
+        let array = part.next(slots.values, space)?;
         arrays.push(match &places {
             None => array,
             Some(places) => at_places(&array, places, space)?,
         });
     }
     let array = if nodes.is_empty() {
-        StructArray::new_empty_fields(rows, nulls)
+        StructArray::new_empty_fields(slots.rows, slots.nulls)
     } else {
-        StructArray::try_new(part_fields(nodes), arrays, nulls).map_err(damaged)?
+        StructArray::try_new(part_fields(nodes), arrays, slots.nulls).map_err(damaged)?
     };
     Ok(Arc::new(array))
 }

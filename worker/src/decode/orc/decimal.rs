@@ -2,10 +2,9 @@
 
 use super::fault::{BatchSpace, Fault, Result};
 use super::integer::Integers;
+use super::slots::Slots;
 use super::stream::Stream;
-use super::text::spread;
 use arrow::array::{ArrayRef, Decimal128Array};
-use arrow::buffer::NullBuffer;
 use std::sync::Arc;
 
 /// A column of decimals.
@@ -17,20 +16,14 @@ pub(super) struct Decimals {
 }
 
 impl Decimals {
-    /// The next values; `values` are not NULL.
-    pub fn next(
-        &mut self,
-        values: usize,
-        nulls: Option<NullBuffer>,
-        space: &mut BatchSpace,
-    ) -> Result<ArrayRef> {
-        let rows = nulls.as_ref().map_or(values, NullBuffer::len);
-        space.take(values, 24)?;
-        space.take(rows, 16)?;
-        let mut scales = vec![0; values];
+    /// The next values.
+    pub fn next(&mut self, slots: Slots, space: &mut BatchSpace) -> Result<ArrayRef> {
+        space.take(slots.values, 24)?;
+        space.take(slots.rows, 16)?;
+        let mut scales = vec![0; slots.values];
         self.scales.fill(&mut scales)?;
         let limit = 10i128.pow(u32::from(self.precision));
-        let mut numbers = Vec::with_capacity(values);
+        let mut numbers = Vec::with_capacity(slots.values);
         for scale in scales {
             let encoded = self.numbers.wide_varint()?;
             let number = (encoded >> 1) as i128 ^ -((encoded & 1) as i128);
@@ -40,8 +33,8 @@ impl Decimals {
                 Fault::Damaged(format!("a number has more than {} digits", self.precision))
             })?);
         }
-        let numbers = spread(numbers.into_iter(), values, nulls.as_ref());
-        let array = Decimal128Array::new(numbers.into(), nulls)
+        let numbers = slots.spread(numbers.into_iter());
+        let array = Decimal128Array::new(numbers.into(), slots.nulls)
             .with_precision_and_scale(self.precision, self.scale as i8)
             .map_err(|error| Fault::Damaged(error.to_string()))?;
         Ok(Arc::new(array))

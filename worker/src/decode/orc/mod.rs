@@ -21,6 +21,7 @@ mod memory;
 mod protobuf;
 mod reader;
 mod schema;
+mod slots;
 mod stream;
 mod streams;
 mod tail;

@@ -3,6 +3,7 @@
 use super::fault::{BatchSpace, Fault, Result};
 use super::integer::Integers;
 use super::memory::Share;
+use super::slots::Slots;
 use super::stream::Stream;
 use arrow::array::{Array, ArrayRef, BinaryArray, DictionaryArray, Int32Array, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
@@ -20,47 +21,31 @@ pub(super) struct Direct {
 }
 
 impl Direct {
-    /// The next values as text; `values` are not NULL.
-    pub fn next_text(
-        &mut self,
-        values: usize,
-        nulls: Option<NullBuffer>,
-        space: &mut BatchSpace,
-    ) -> Result<ArrayRef> {
-        let (offsets, bytes, nulls) = self.next(values, nulls, space)?;
-        let texts = StringArray::try_new(offsets, bytes, nulls).map_err(|error| no_text(&error))?;
+    /// The next values as text.
+    pub fn next_text(&mut self, slots: Slots, space: &mut BatchSpace) -> Result<ArrayRef> {
+        let (offsets, bytes) = self.next(&slots, space)?;
+        let texts = StringArray::try_new(offsets, bytes, slots.nulls).map_err(|error| no_text(&error))?;
         Ok(Arc::new(texts))
     }
 
     /// The next values as bytes.
-    pub fn next_bytes(
-        &mut self,
-        values: usize,
-        nulls: Option<NullBuffer>,
-        space: &mut BatchSpace,
-    ) -> Result<ArrayRef> {
-        let (offsets, bytes, nulls) = self.next(values, nulls, space)?;
-        let bytes = BinaryArray::try_new(offsets, bytes, nulls).map_err(|error| no_text(&error))?;
+    pub fn next_bytes(&mut self, slots: Slots, space: &mut BatchSpace) -> Result<ArrayRef> {
+        let (offsets, bytes) = self.next(&slots, space)?;
+        let bytes = BinaryArray::try_new(offsets, bytes, slots.nulls).map_err(|error| no_text(&error))?;
         Ok(Arc::new(bytes))
     }
 
-    fn next(
-        &mut self,
-        values: usize,
-        nulls: Option<NullBuffer>,
-        space: &mut BatchSpace,
-    ) -> Result<(OffsetBuffer<i32>, Buffer, Option<NullBuffer>)> {
-        let rows = nulls.as_ref().map_or(values, NullBuffer::len);
-        space.take(values, 8)?;
-        space.take(rows + 1, 4)?;
-        let mut lengths = vec![0; values];
+    fn next(&mut self, slots: &Slots, space: &mut BatchSpace) -> Result<(OffsetBuffer<i32>, Buffer)> {
+        space.take(slots.values, 8)?;
+        space.take(slots.rows + 1, 4)?;
+        let mut lengths = vec![0; slots.values];
         self.lengths.fill(&mut lengths)?;
         let total = total(&lengths)?;
         space.take(total, 1)?;
         // Grows as the bytes come: lengths only claim them.
         let mut bytes = Vec::with_capacity(total.min(1 << 20));
         self.bytes.append(&mut bytes, total)?;
-        Ok((offsets(&lengths, nulls.as_ref())?, Buffer::from_vec(bytes), nulls))
+        Ok((offsets(&lengths, slots.nulls.as_ref())?, Buffer::from_vec(bytes)))
     }
 }
 
@@ -132,17 +117,11 @@ impl Dictionary {
         Ok(Self { numbers, values: Arc::new(values), keep, _share: share })
     }
 
-    /// The next values; `values` are not NULL.
-    pub fn next(
-        &mut self,
-        values: usize,
-        nulls: Option<NullBuffer>,
-        space: &mut BatchSpace,
-    ) -> Result<ArrayRef> {
-        let rows = nulls.as_ref().map_or(values, NullBuffer::len);
-        space.take(values, 8)?;
-        space.take(rows, 4)?;
-        let mut numbers = vec![0; values];
+    /// The next values.
+    pub fn next(&mut self, slots: Slots, space: &mut BatchSpace) -> Result<ArrayRef> {
+        space.take(slots.values, 8)?;
+        space.take(slots.rows, 4)?;
+        let mut numbers = vec![0; slots.values];
         self.numbers.fill(&mut numbers)?;
         let size = self.values.len() as u64;
         if numbers.iter().any(|number| *number as u64 >= size) {
@@ -150,8 +129,8 @@ impl Dictionary {
                 "a value points outside of the dictionary, which has {size}"
             )));
         }
-        let keys = spread(numbers.iter().map(|number| *number as i32), values, nulls.as_ref());
-        let keys = Int32Array::new(keys.into(), nulls);
+        let keys = slots.spread(numbers.iter().map(|number| *number as i32));
+        let keys = Int32Array::new(keys.into(), slots.nulls);
         if self.keep {
             let array = DictionaryArray::<Int32Type>::try_new(keys, Arc::clone(&self.values))
                 .map_err(|error| no_text(&error))?;
@@ -170,18 +149,4 @@ impl Dictionary {
         }
         space.take(bytes as usize, 1)
     }
-}
-
-/// Puts values (so many) where `nulls` says that there are some; the others get the default.
-pub(super) fn spread<T: Default + Clone>(
-    values: impl Iterator<Item = T>,
-    count: usize,
-    nulls: Option<&NullBuffer>,
-) -> Vec<T> {
-    let Some(nulls) = nulls else { return values.take(count).collect() };
-    let mut spread = vec![T::default(); nulls.len()];
-    for (place, value) in nulls.valid_indices().zip(values) {
-        spread[place] = value;
-    }
-    spread
 }

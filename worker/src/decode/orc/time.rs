@@ -2,10 +2,9 @@
 
 use super::fault::{BatchSpace, Fault, Result};
 use super::integer::Integers;
-use super::text::spread;
+use super::slots::Slots;
 use crate::convert::Zone;
 use arrow::array::{ArrayRef, TimestampMicrosecondArray};
-use arrow::buffer::NullBuffer;
 use chrono::{LocalResult, NaiveDate, TimeZone};
 use chrono_tz::Tz;
 use std::sync::Arc;
@@ -77,17 +76,11 @@ pub(super) struct Timestamps {
 }
 
 impl Timestamps {
-    /// The next values; `values` are not NULL.
-    pub fn next(
-        &mut self,
-        values: usize,
-        nulls: Option<NullBuffer>,
-        space: &mut BatchSpace,
-    ) -> Result<ArrayRef> {
-        let rows = nulls.as_ref().map_or(values, NullBuffer::len);
-        space.take(values, 16)?;
-        space.take(rows, 8)?;
-        let (mut seconds, mut nanos) = (vec![0; values], vec![0; values]);
+    /// The next values.
+    pub fn next(&mut self, slots: Slots, space: &mut BatchSpace) -> Result<ArrayRef> {
+        space.take(slots.values, 16)?;
+        space.take(slots.rows, 8)?;
+        let (mut seconds, mut nanos) = (vec![0; slots.values], vec![0; slots.values]);
         self.seconds.fill(&mut seconds)?;
         self.nanos.fill(&mut nanos)?;
         for (second, nano) in seconds.iter_mut().zip(&nanos) {
@@ -96,8 +89,8 @@ impl Timestamps {
                 .micros(*second, *nano)
                 .ok_or_else(|| Fault::damaged("a timestamp is out of range"))?;
         }
-        let micros = spread(seconds.into_iter(), values, nulls.as_ref());
-        let array = TimestampMicrosecondArray::new(micros.into(), nulls);
+        let micros = slots.spread(seconds.into_iter());
+        let array = TimestampMicrosecondArray::new(micros.into(), slots.nulls);
         Ok(Arc::new(if self.instants { array.with_timezone("UTC") } else { array }))
     }
 }
