@@ -4,15 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use longshore_crds::{
-    ClosingOutcome, LOAD_REPORT_VERSION, LoadCounts, LoadReport, LoadTimes, Outcome, exit, reasons,
-};
+use longshore_crds::{ClosingOutcome, LoadReport, Outcome, exit, reasons};
 use longshore_storage::durable::{FileSystem, Posix};
 use longshore_storage::history::{HistoryFailure, HistoryOutcome, HistoryRecord};
 use longshore_storage::table::{CloseOutcome, LabelState, Table};
 
 use super::LoadFailure;
-use super::finish::{Ended, instant};
+use super::finish::{Ended, bare_report, instant};
 
 /// Which run to close, and what the history says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,28 +97,9 @@ fn record(request: &CloseRequest, start: SystemTime) -> HistoryRecord {
 
 fn report(request: &CloseRequest, start: SystemTime, outcome: Outcome) -> LoadReport {
     LoadReport {
-        version: LOAD_REPORT_VERSION,
-        label: request.label.clone(),
-        run: request.run,
-        attempt: 0,
         outcome,
-        exit_code: exit::LOADED,
         reason: request.reason.clone(),
         message: request.message.clone(),
-        closed: false,
-        newest_run: None,
-        counts: LoadCounts::default(),
-        table_version: None,
-        rejected_record_path: None,
-        first_errors: Vec::new(),
-        skipped_files: Vec::new(),
-        dry_run: None,
-        times: LoadTimes {
-            start: Some(instant(start)),
-            commit: None,
-            finish: Some(instant(SystemTime::now())),
-        },
-        report_path: None,
-        truncated: false,
+        ..bare_report(&request.label, request.run, start)
     }
 }

@@ -5,10 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use longshore_crds::{
-    DryRunVerdict, LOAD_REPORT_VERSION, LoadMode, LoadReport, LoadRequest, LoadTimes, OnFileError, Outcome,
-    exit, reasons,
-};
+use longshore_crds::{DryRunVerdict, LoadMode, LoadReport, LoadRequest, OnFileError, Outcome, exit, reasons};
 use longshore_storage::durable::{FileSystem, Posix};
 use longshore_storage::load::{PlannedTask, SkippedFile, write_dry_run_report};
 use longshore_storage::schema::{Column, MAX_NEW_PARTITIONS, PartitionBy, TableSchema};
@@ -16,7 +13,7 @@ use longshore_storage::table::{CommitError, Table};
 use longshore_storage::tablet::TabletError;
 use tokio::task::block_in_place;
 
-use super::finish::instant;
+use super::finish::{bare_report, instant};
 use super::totals::{self, Details};
 use super::{Load, LoadContext, LoadFailure, admit, drift, plan, tasks};
 use crate::dry_run::{
@@ -367,29 +364,5 @@ fn failed(request: &LoadRequest, start: SystemTime, failure: &LoadFailure) -> Lo
 }
 
 fn empty(request: &LoadRequest, start: SystemTime, outcome: Outcome, exit_code: u8) -> LoadReport {
-    LoadReport {
-        version: LOAD_REPORT_VERSION,
-        label: request.label.clone(),
-        run: request.run,
-        attempt: 0,
-        outcome,
-        exit_code,
-        reason: String::new(),
-        message: String::new(),
-        counts: longshore_crds::LoadCounts::default(),
-        closed: false,
-        newest_run: None,
-        table_version: None,
-        rejected_record_path: None,
-        first_errors: Vec::new(),
-        skipped_files: Vec::new(),
-        dry_run: None,
-        times: LoadTimes {
-            start: Some(instant(start)),
-            commit: None,
-            finish: Some(instant(SystemTime::now())),
-        },
-        report_path: None,
-        truncated: false,
-    }
+    LoadReport { outcome, exit_code, ..bare_report(&request.label, request.run, start) }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use longshore_crds::{LOAD_REPORT_VERSION, LoadReport, LoadRequest, LoadTimes, Outcome, exit};
+use longshore_crds::{LOAD_REPORT_VERSION, LoadCounts, LoadReport, LoadRequest, LoadTimes, Outcome, exit};
 use longshore_storage::history::{
     HistoryCounts, HistoryFailure, HistoryOutcome, HistoryRecord, HistoryRowError, HistoryTimes,
 };
@@ -78,10 +78,8 @@ impl Ended {
             Some(failure) => (failure.category(), failure.to_string(), failure.exit_code()),
             None => (self.details.loaded_reason(), String::new(), exit::LOADED),
         };
+        let bare = bare_report(label, run, start);
         LoadReport {
-            version: LOAD_REPORT_VERSION,
-            label: label.to_owned(),
-            run,
             attempt: self.attempt,
             outcome: self.outcome,
             exit_code,
@@ -94,15 +92,42 @@ impl Ended {
             rejected_record_path: self.details.rejected_folder(),
             first_errors: self.details.row_errors(),
             skipped_files: self.details.skipped,
-            dry_run: None,
             times: LoadTimes {
-                start: Some(self.times.start.unwrap_or_else(|| instant(start))),
+                start: self.times.start.or(bare.times.start),
                 commit: self.times.commit,
-                finish: Some(self.times.finish.unwrap_or_else(|| instant(SystemTime::now()))),
+                finish: self.times.finish.or(bare.times.finish),
             },
-            report_path: None,
-            truncated: false,
+            ..bare
         }
+    }
+}
+
+/// A report that says nothing yet but whose it is and that it ends now.
+pub fn bare_report(label: &str, run: u32, start: SystemTime) -> LoadReport {
+    LoadReport {
+        version: LOAD_REPORT_VERSION,
+        label: label.to_owned(),
+        run,
+        attempt: 0,
+        outcome: Outcome::Unknown,
+        exit_code: exit::LOADED,
+        reason: String::new(),
+        message: String::new(),
+        closed: false,
+        newest_run: None,
+        counts: LoadCounts::default(),
+        table_version: None,
+        rejected_record_path: None,
+        first_errors: Vec::new(),
+        skipped_files: Vec::new(),
+        dry_run: None,
+        times: LoadTimes {
+            start: Some(instant(start)),
+            commit: None,
+            finish: Some(instant(SystemTime::now())),
+        },
+        report_path: None,
+        truncated: false,
     }
 }
 
