@@ -5,6 +5,7 @@ mod bed;
 mod definitions;
 mod ends;
 mod faults;
+mod from_files;
 mod harness;
 mod image;
 mod install;
