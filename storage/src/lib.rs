@@ -3,6 +3,7 @@
 pub mod compact;
 pub mod durable;
 pub mod history;
+pub mod ledger;
 pub mod load;
 pub mod log;
 mod parquet_io;

@@ -30,7 +30,9 @@ mod format;
 mod label;
 mod lines;
 mod overwrite;
+mod owner;
 mod partitions;
+mod pipe;
 mod probe;
 
 pub use crate::log::claim::Claim;
@@ -44,6 +46,8 @@ pub use declare::Declared;
 pub use epoch::{Epoch, Maintenance};
 pub use label::LabelState;
 pub use partitions::PartitionSummary;
+pub use pipe::{Batch, PipeEpoch, batch_label};
+pub(crate) use pipe::{EPOCH_ID, PIPES_FOLDER, batch_name, batch_of_label, ledger_label};
 
 /// A table that is open at a version.
 #[derive(Debug)]

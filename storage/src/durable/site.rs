@@ -112,6 +112,22 @@ sites! {
     PartitionFolderName = "partition-folder-name",
     /// The folder of a tablet in its partition's, or in the table's if that has no partitions.
     TabletFolderName = "tablet-folder-name",
+    /// The folders of a ledger in those above them, before the first epoch.
+    LedgerFolderNames = "ledger-folder-names",
+    /// The opening record of a ledger's log: it stands for those that it was made of.
+    LedgerContents = "ledger-contents",
+    /// The name of a ledger's log, before those that it was made of are removed.
+    LedgerName = "ledger-name",
+    /// A record in a ledger's log, before it is acknowledged.
+    LedgerAppend = "ledger-append",
+    /// A sorted file of a ledger: what it was made of is removed afterwards.
+    LedgerSortedContents = "ledger-sorted-contents",
+    /// The name of a sorted file of a ledger, before what it was made of is removed.
+    LedgerSortedName = "ledger-sorted-name",
+    /// The file of a batch.
+    BatchContents = "batch-contents",
+    /// The name of a batch's file, before the batch is begun.
+    BatchName = "batch-name",
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ const LOOKS: usize = 100;
 pub struct HistoryFilter {
     /// Only this label; none: all.
     pub label: Option<String>,
+    /// Only labels that begin with this; none: all.
+    pub label_prefix: Option<String>,
     /// First version.
     pub from_version: u64,
     /// Last version; none: the one that was read.
@@ -166,6 +168,7 @@ pub(crate) fn history(
         tail: tail.into(),
         files,
         label: filter.label.clone(),
+        label_prefix: filter.label_prefix.clone(),
         from: filter.from_version,
         to,
     })
@@ -198,6 +201,7 @@ pub struct History {
     reading: Option<(FoldedRecords, u64, u64)>,
     tail: VecDeque<Naming>,
     label: Option<String>,
+    label_prefix: Option<String>,
     from: u64,
     to: u64,
 }
@@ -214,6 +218,7 @@ impl History {
             if let Some((records, first, last)) = &mut self.reading {
                 match records.next() {
                     Some(Ok(record)) if !(*first..=*last).contains(&record.naming.version) => continue,
+                    Some(Ok(record)) if !begins(&self.label_prefix, &record.naming.label) => continue,
                     Some(Ok(record)) => return Some(Ok(record)),
                     other => {
                         self.reading = None;
@@ -239,13 +244,19 @@ impl History {
         }
         let naming = loop {
             let naming = self.tail.pop_front()?;
-            if self.label.as_ref().is_none_or(|label| *label == naming.label) {
+            if self.label.as_ref().is_none_or(|label| *label == naming.label)
+                && begins(&self.label_prefix, &naming.label)
+            {
                 break naming;
             }
         };
         let document = document_of(self.files.as_ref(), &self.root, &naming.reference);
         Some(document.map(|document| NamedRecord { naming, document }))
     }
+}
+
+fn begins(prefix: &Option<String>, label: &str) -> bool {
+    prefix.as_ref().is_none_or(|prefix| label.starts_with(prefix))
 }
 
 impl Iterator for History {

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::durable::{FileSystem, PutSites, SyncSite, VolumeError, put_new, read_all, unique_name};
 use crate::load::label_hash;
+use crate::table::{batch_of_label, ledger_label};
 
 use super::{HISTORY_FOLDER, HistoryError};
 
@@ -199,8 +200,12 @@ pub(crate) fn write_record(
     record: &HistoryRecord,
 ) -> Result<RecordReference, HistoryError> {
     let folder = root.join(HISTORY_FOLDER);
-    let name =
-        format!("{}-{}-{}-{}.json", label_hash(&record.label), record.run, record.attempt, unique_name());
+    // Whoever looks whether the record may go knows a batch by its ledger and epoch.
+    let owner = match batch_of_label(&record.label) {
+        Some((ledger, ..)) => label_hash(&ledger_label(ledger)),
+        None => label_hash(&record.label),
+    };
+    let name = format!("{owner}-{}-{}-{}.json", record.run, record.attempt, unique_name());
     let path = folder.join(&name);
     let bytes = serde_json::to_vec(record)
         .map_err(|e| HistoryError::Damaged { path: path.clone(), what: e.to_string() })?;

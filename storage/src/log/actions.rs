@@ -150,6 +150,9 @@ pub(crate) struct LongshoreInfo {
     pub(crate) record: Option<crate::history::RecordReference>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) counts: Option<crate::history::HistoryCounts>,
+    /// Of a batch of a pipe: its file, relative to the table's folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) batch: Option<String>,
 }
 
 impl CommitInfo {

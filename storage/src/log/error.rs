@@ -282,6 +282,30 @@ pub enum CommitError {
         /// The type that was asked for.
         asked: String,
     },
+    /// A newer epoch of the pipe stands: another worker has taken over, and this one must not go on.
+    #[error(
+        "epoch {epoch} of ledger {ledger} is over: epoch {newest} stands in the log, of a worker that has taken over"
+    )]
+    PipeEpochLost {
+        /// The ledger.
+        ledger: String,
+        /// Epoch of this process.
+        epoch: u32,
+        /// The newest.
+        newest: u32,
+    },
+    /// A batch of a higher number, or another of the same, is committed.
+    #[error(
+        "batch {number} of ledger {ledger} comes after batch {committed}, which is committed; take a higher number"
+    )]
+    BatchPassed {
+        /// The ledger.
+        ledger: String,
+        /// Number of the batch.
+        number: u32,
+        /// The number that stands in the log.
+        committed: u32,
+    },
     /// The commit may or may not be durable: only a new process that reads the log can tell.
     #[error("whether version {version} of {} stands is not known: {what}", path.display())]
     OutcomeUnknown {
@@ -312,6 +336,8 @@ impl CommitError {
                 | Self::PartitionOutOfScope { .. }
                 | Self::ForeignFiles { .. }
                 | Self::ColumnConflict { .. }
+                | Self::PipeEpochLost { .. }
+                | Self::BatchPassed { .. }
         )
     }
 
@@ -325,6 +351,8 @@ impl CommitError {
             Self::PartitionOutOfScope { .. } => "PartitionOutOfScope",
             Self::ForeignFiles { .. } => "ForeignFiles",
             Self::ColumnConflict { .. } => "ColumnConflict",
+            Self::PipeEpochLost { .. } => "PipeEpochLost",
+            Self::BatchPassed { .. } => "BatchPassed",
             Self::OutcomeUnknown { .. } => "OutcomeUnknown",
             Self::Unwritable(_) => "InternalError",
             Self::Table(error) => error.category(),

@@ -55,7 +55,7 @@ impl Table {
                 run: Some(run),
                 attempt: Some(CLOSED),
                 record: Some(reference.clone()),
-                counts: None,
+                ..LongshoreInfo::default()
             }),
             ..info("CLOSE RUN", true)
         };

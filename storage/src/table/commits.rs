@@ -4,17 +4,16 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::alter::{Widened, widened};
-use super::label::{loaded, newest_claim};
 use super::lines::{Lines, info, now_ms, text};
 use super::overwrite::Scoped;
-use super::{Claim, CommitError, Table, TableError};
+use super::owner::Owner;
+use super::{Claim, CommitError, Table};
 use crate::durable::{SyncSite, discard};
 use crate::history::{self, HistoryCounts, HistoryRecord, RecordReference};
 use crate::load::Segment;
 use crate::log::actions::{Add, CommitInfo, LongshoreInfo, Remove};
-use crate::log::claim::load_id;
 use crate::log::compatible;
-use crate::log::conflict::{Change, Operation};
+use crate::log::conflict::Operation;
 use crate::log::delta_schema::Origin;
 use crate::log::files::add_of;
 use crate::log::follow::Followed;
@@ -82,9 +81,18 @@ impl Table {
     /// Commits the rows of a load: all of them, once, and only while the claim is the newest of its label.
     /// The record is durable before. Anything that others commit meanwhile is rebased over.
     pub fn commit_load(&mut self, claim: &Claim, load: LoadCommit) -> Result<CommitOutcome, CommitError> {
+        self.commit_of(&Owner::Claim(claim), load)
+    }
+
+    /// The same for a load that is committed by whoever owns it.
+    pub(super) fn commit_of(
+        &mut self,
+        owner: &Owner<'_>,
+        load: LoadCommit,
+    ) -> Result<CommitOutcome, CommitError> {
         let LoadCommit { segments, schema, record, deadline, mode, new_columns } = load;
         self.head.refresh_to_commit()?;
-        let mut work = Work::new(claim, &segments, &schema, deadline, &mode, &new_columns);
+        let mut work = Work::new(owner, &segments, &schema, deadline, &mode, &new_columns);
         // What is lost already needs no record.
         let goes_on = |step: &Step| matches!(step, Step::Commit(_));
         if let Step::End(outcome) = self.head.look(&mut |head| work.look(head), goes_on)? {
@@ -92,7 +100,7 @@ impl Table {
         }
         let counts = record.counts;
         let reference = self.write_record(record)?;
-        let info = load_info(claim, &mode, &segments, counts, &reference);
+        let info = load_info(owner, &mode, &segments, counts, &reference);
         let ended = self.head.commit_over(|head| -> Result<_, CommitError> {
             Ok(match work.look(head)? {
                 Step::End(outcome) => Decision::Stop(outcome),
@@ -139,19 +147,21 @@ enum Step {
 /// A load that is to be committed.
 struct Work<'a> {
     operation: Operation,
-    claim: &'a Claim,
+    owner: &'a Owner<'a>,
     schema: &'a TableSchema,
     deadline: Option<SystemTime>,
     new_columns: &'a [Column],
     adds: Vec<Add>,
     scoped: Option<Followed<Scoped>>,
-    /// The commit that was made last, and the version that was tried with it.
-    made: Option<(Arc<Commit>, u64)>,
+    /// The commit that was made last.
+    made: Option<Arc<Commit>>,
+    /// The version that was tried last.
+    tried: Option<u64>,
 }
 
 impl<'a> Work<'a> {
     fn new(
-        claim: &'a Claim,
+        owner: &'a Owner<'a>,
         segments: &[Segment],
         schema: &'a TableSchema,
         deadline: Option<SystemTime>,
@@ -164,8 +174,8 @@ impl<'a> Work<'a> {
                 (Operation::Overwrite, Some(Followed::new(Scoped::new(scope, segments))))
             }
         };
-        let adds = segments.iter().map(|segment| add_of(segment, Some(claim.label()))).collect();
-        Self { operation, claim, schema, deadline, new_columns, adds, scoped, made: None }
+        let adds = segments.iter().map(|segment| add_of(segment, Some(owner.label()))).collect();
+        Self { operation, owner, schema, deadline, new_columns, adds, scoped, made: None, tried: None }
     }
 
     /// Whether the load may commit on a version, and what it changes there. What the log says is durable
@@ -179,69 +189,28 @@ impl<'a> Work<'a> {
     }
 
     fn judge(&mut self, head: &Head) -> Result<Step, CommitError> {
-        if let Some(outcome) = self.ended(head)? {
+        if !head.in_doubt() && self.made.is_some() {
+            // A try that lost a race is known not to stand.
+            self.tried = None;
+        }
+        if let Some(outcome) = self.owner.ended(head, self.operation, self.tried)? {
             return Ok(Step::End(outcome));
         }
-        self.holds_claim(head)?;
+        self.owner.may_commit(head, self.operation, self.tried)?;
         let widened = widened(head, self.new_columns, Origin::Drift)?;
         self.fits(head, widened.as_ref())?;
         if self.deadline.is_some_and(|deadline| SystemTime::now() >= deadline) {
-            return Err(CommitError::DeadlinePassed { label: self.claim.label().to_owned() });
+            return Err(CommitError::DeadlinePassed { label: self.owner.label().to_owned() });
         }
         let mut changes = Changes { widened, ..Changes::default() };
         if let Some(scoped) = &mut self.scoped {
             let Some(scoped) = scoped.at(head)? else { return Ok(Step::Reopen) };
             let declared = head.schema().definition().partition_by.declared().unwrap_or_default();
-            scoped.check(self.claim.label(), &declared)?;
+            scoped.check(self.owner.label(), &declared)?;
             changes.removes = scoped.removes(now_ms());
             changes.removed_rows = scoped.rows();
         }
         Ok(Step::Commit(Box::new(changes)))
-    }
-
-    /// How the load ended, if its label is loaded.
-    fn ended(&self, head: &Head) -> Result<Option<CommitOutcome>, CommitError> {
-        let label = self.claim.label();
-        let Some(txn) = head.txn(&load_id(label))? else { return Ok(None) };
-        if !self.operation.stops_on(Change::LabelLoaded) {
-            return Ok(None);
-        }
-        let own = txn.number == self.claim.number();
-        if let Some(version) = txn.set_in.filter(|_| own) {
-            return Ok(Some(CommitOutcome::Committed { version }));
-        }
-        match (loaded(head, label), &self.made) {
-            (Ok(Some((version, _))), _) if own => Ok(Some(CommitOutcome::Committed { version })),
-            (Ok(Some((version, record))), _) => Ok(Some(CommitOutcome::AlreadyLoaded { version, record })),
-            // Our own commit came into doubt and was cleaned since: it is the one that was tried last.
-            (Err(TableError::History(_)), Some((_, version))) if own => {
-                Ok(Some(CommitOutcome::Committed { version: *version }))
-            }
-            (Ok(None), _) => {
-                Err(TableError::damaged(head.log().path(), format!("load/{label} vanished")).into())
-            }
-            (Err(error), _) => Err(error.into()),
-        }
-    }
-
-    /// Refuses an attempt that was shut out.
-    fn holds_claim(&self, head: &Head) -> Result<(), CommitError> {
-        let claim = self.claim;
-        let newest = newest_claim(head, claim.label())?;
-        let change = match &newest {
-            Some(newest) if newest.is_closing() || newest.run() > claim.run() => Change::RunPassed,
-            _ => Change::ClaimTaken,
-        };
-        if newest.as_ref() == Some(claim) || !self.operation.stops_on(change) {
-            return Ok(());
-        }
-        let newest = match newest {
-            None => "no claim".to_owned(),
-            Some(newest) if newest.is_closing() => format!("run {}, closed,", newest.run()),
-            Some(newest) => format!("run {}, attempt {},", newest.run(), newest.attempt()),
-        };
-        let (run, attempt) = (claim.run(), claim.attempt());
-        Err(CommitError::ClaimLost { label: claim.label().to_owned(), run, attempt, newest })
     }
 
     /// Refuses segments that do not fit the schema as it will be.
@@ -249,7 +218,7 @@ impl<'a> Work<'a> {
         let now = widened.map_or(head.schema().definition(), |widened| &widened.definition);
         match compatible::conflict(self.schema.definition(), now) {
             Some((change, what)) if self.operation.stops_on(change) => {
-                Err(CommitError::SchemaChanged { label: self.claim.label().to_owned(), what })
+                Err(CommitError::SchemaChanged { label: self.owner.label().to_owned(), what })
             }
             _ => Ok(()),
         }
@@ -266,7 +235,7 @@ impl<'a> Work<'a> {
         let as_before = !self.operation.follows_files() && changes.widened.is_none();
         let commit = match self.made.take() {
             // Whatever others did, it is the same commit.
-            Some((commit, _)) if as_before && commit.metadata.is_none() => commit,
+            Some(commit) if as_before && commit.metadata.is_none() => commit,
             _ => {
                 let Changes { widened, removes, removed_rows } = changes;
                 let (protocol, metadata) =
@@ -277,18 +246,19 @@ impl<'a> Work<'a> {
                     let rows = ("numDeletedRows".to_owned(), text(removed_rows));
                     info.operation_metrics.extend([files, rows]);
                 }
-                let txns = vec![(load_id(self.claim.label()), self.claim.number())];
+                let txns = vec![self.owner.txn()];
                 let lines = Lines { txns, protocol, metadata, removes, adds: self.adds.clone() };
                 Arc::new(lines.commit(&info)?)
             }
         };
-        self.made = Some((Arc::clone(&commit), version));
+        self.made = Some(Arc::clone(&commit));
+        self.tried = Some(version);
         Ok(commit)
     }
 }
 
 fn load_info(
-    claim: &Claim,
+    owner: &Owner<'_>,
     mode: &LoadMode,
     segments: &[Segment],
     counts: HistoryCounts,
@@ -302,10 +272,11 @@ fn load_info(
             ("Overwrite", Some(text(serde_json::json!(names))))
         }
     };
+    let own = owner.info();
     let mut parameters = vec![
-        ("label".to_owned(), text(claim.label())),
-        ("run".to_owned(), text(claim.run())),
-        ("attempt".to_owned(), text(claim.attempt())),
+        ("label".to_owned(), text(owner.label())),
+        ("run".to_owned(), text(own.run.unwrap_or_default())),
+        ("attempt".to_owned(), text(own.attempt.unwrap_or_default())),
         ("mode".to_owned(), text(mode)),
     ];
     parameters.extend(scope.map(|scope| ("scope".to_owned(), scope)));
@@ -318,13 +289,7 @@ fn load_info(
             metric("numOutputBytes", segments.iter().map(|segment| segment.bytes).sum()),
         ]
         .into(),
-        longshore: Some(LongshoreInfo {
-            label: Some(claim.label().to_owned()),
-            run: Some(claim.run()),
-            attempt: Some(claim.attempt()),
-            record: Some(reference.clone()),
-            counts: Some(counts),
-        }),
+        longshore: Some(LongshoreInfo { record: Some(reference.clone()), counts: Some(counts), ..own }),
         ..info("WRITE", mode == "Append")
     }
 }

@@ -9,7 +9,7 @@ use crate::load::DRY_RUNS_FOLDER;
 use crate::log::TableError;
 use crate::log::claim::check_label;
 use crate::log::folder::LOG_FOLDER;
-use crate::table::{TEMPORARY_FOLDER, Table};
+use crate::table::{PIPES_FOLDER, TEMPORARY_FOLDER, Table};
 
 /// Folder of all loads, below the table's.
 const LOADS_FOLDER: &str = "_longshore/loads";
@@ -161,7 +161,11 @@ pub(super) fn remove_dry_runs(table: &Table, run: &mut Run<'_>) -> Result<(), Ta
 
 /// Removes spills, and what was never put in place, of processes that died long ago.
 pub(super) fn remove_temporary(table: &Table, run: &mut Run<'_>) -> Result<(), TableError> {
-    for folder in [TEMPORARY_FOLDER, LOG_FOLDER, HISTORY_FOLDER, LOADS_FOLDER, "_longshore"] {
+    let fixed = [TEMPORARY_FOLDER, LOG_FOLDER, HISTORY_FOLDER, LOADS_FOLDER, "_longshore"].map(str::to_owned);
+    let ledgers = list(table, PIPES_FOLDER)?.into_iter().filter(|entry| entry.is_dir);
+    let ledgers = ledgers.map(|entry| format!("{PIPES_FOLDER}/{}", entry.name));
+    let ledgers: Vec<String> = ledgers.flat_map(|path| [format!("{path}/batches"), path]).collect();
+    for folder in fixed.iter().chain(&ledgers) {
         for entry in list(table, folder)?.into_iter().filter(|entry| !entry.is_dir) {
             let is_ours = folder == TEMPORARY_FOLDER || is_temporary_name(&entry.name);
             if is_ours && run.is_older(entry.modified, run.options.min_age) {

@@ -6,6 +6,7 @@ use crate::load::label_hash;
 use crate::log::TableError;
 use crate::log::claim::Claim;
 use crate::log::head::Head;
+use crate::table::{EPOCH_ID, ledger_label};
 
 /// Hashes of the labels that are asked for.
 #[derive(Debug, Default)]
@@ -40,6 +41,7 @@ pub(super) enum Over {
     Loaded,
     Closed,
     Passed,
+    EpochPassed,
 }
 
 impl Over {
@@ -48,6 +50,7 @@ impl Over {
             Self::Loaded => "its label is loaded",
             Self::Closed => "its run is closed",
             Self::Passed => "a higher run of its label has claimed",
+            Self::EpochPassed => "a newer epoch of its pipe stands",
         }
     }
 }
@@ -64,6 +67,10 @@ impl Owners {
                 owners.learn(wanted, label, |newest, _| *newest = Some((claim.run(), claim.is_closing())));
             } else if let Some(label) = txn.app_id.strip_prefix("load/") {
                 owners.learn(wanted, label, |_, loaded| *loaded = true);
+            } else if let Some(ledger) = txn.app_id.strip_prefix(EPOCH_ID) {
+                // A batch has the epoch in place of the run, and its ledger in place of the label.
+                let epoch = u32::try_from(txn.version).unwrap_or(u32::MAX);
+                owners.learn(wanted, &ledger_label(ledger), |newest, _| *newest = Some((epoch, false)));
             }
             Ok(())
         })?;
@@ -84,7 +91,9 @@ impl Owners {
     pub(super) fn over(&self, hash: &str, run: u32) -> Option<Over> {
         match self.0.get(&number_of(hash)?)? {
             State::Known { loaded: true, .. } => Some(Over::Loaded),
-            State::Known { newest: Some((newest, _)), .. } if *newest > run => Some(Over::Passed),
+            State::Known { newest: Some((newest, _)), label, .. } if *newest > run => {
+                Some(if label.contains('/') { Over::EpochPassed } else { Over::Passed })
+            }
             State::Known { newest: Some((newest, true)), .. } if *newest == run => Some(Over::Closed),
             _ => None,
         }

@@ -4,6 +4,7 @@
 mod clean;
 mod compact;
 mod history;
+mod ledger;
 mod log;
 mod mix;
 mod power;

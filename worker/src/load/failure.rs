@@ -312,8 +312,8 @@ fn commit_exit(error: &CommitError) -> u8 {
     match error {
         CommitError::OutcomeUnknown { .. } => exit::OUTCOME_UNKNOWN,
         CommitError::DeadlinePassed { .. } => exit::DEADLINE,
-        CommitError::ClaimLost { .. } => exit::CLAIM_LOST,
-        CommitError::SchemaChanged { .. } => exit::TRANSIENT,
+        CommitError::ClaimLost { .. } | CommitError::PipeEpochLost { .. } => exit::CLAIM_LOST,
+        CommitError::SchemaChanged { .. } | CommitError::BatchPassed { .. } => exit::TRANSIENT,
         CommitError::UnknownPartition { .. }
         | CommitError::PartitionOutOfScope { .. }
         | CommitError::ColumnConflict { .. } => exit::REQUEST,

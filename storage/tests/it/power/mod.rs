@@ -8,6 +8,7 @@ mod check;
 mod cut;
 mod cuts;
 mod faults;
+mod ledger;
 mod overtaken;
 mod process;
 mod promise;

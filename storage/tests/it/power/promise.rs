@@ -33,6 +33,9 @@ pub enum Invariant {
     CheckpointsWhole,
     /// Loads that were interrupted can be done again, new ones work, and each is in the table once.
     NextLoad,
+    /// The ledger of a pipe opens, and says FINISHED of the files of each batch that a commit names and of no
+    /// other; the next batch works.
+    Ledger,
 }
 
 /// An invariant that does not hold, and how that showed.

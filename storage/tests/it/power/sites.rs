@@ -67,6 +67,14 @@ const PLACES: &[(SyncSite, Shown)] = &[
     (SyncSite::SegmentName, Shown::By(Invariant::AcknowledgedFile)),
     (SyncSite::PartitionFolderName, Shown::By(Invariant::AcknowledgedFile)),
     (SyncSite::TabletFolderName, Shown::By(Invariant::AcknowledgedFile)),
+    (SyncSite::LedgerFolderNames, Shown::By(Invariant::Acknowledged)),
+    (SyncSite::LedgerContents, Shown::By(Invariant::Ledger)),
+    (SyncSite::LedgerName, Shown::By(Invariant::Acknowledged)),
+    (SyncSite::LedgerAppend, Shown::By(Invariant::Acknowledged)),
+    (SyncSite::LedgerSortedContents, Shown::By(Invariant::Ledger)),
+    (SyncSite::LedgerSortedName, Shown::By(Invariant::Ledger)),
+    (SyncSite::BatchContents, Shown::By(Invariant::AcknowledgedFile)),
+    (SyncSite::BatchName, Shown::By(Invariant::AcknowledgedFile)),
 ];
 
 /// Whether a recording came by a place.
@@ -102,6 +110,8 @@ fn shown(site: SyncSite, workloads: &mut [(Recording, Memory)]) -> Shown {
             reached.then(|| broken(&recording, &mut Memory::default(), site)).flatten()
         })
     });
+    // A ledger has places of its own.
+    let found = found.or_else(|| super::ledger::shown(site));
     found.map_or(Shown::ByNothing, Shown::By)
 }
 

@@ -1,0 +1,177 @@
+//! How a ledger stands many files: made of batches whose keys lie between those of the batches before, then opened
+//! and asked by another process, as a worker asks that lists the source.
+//!
+//! `ledger make FOLDER FILES` makes a table with a ledger; `ledger open FOLDER` opens it and prints seconds, bytes in
+//! memory, and what a look-up costs of each file that is known and of files that are new.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use longshore_storage::durable::Posix;
+use longshore_storage::history::{HistoryFile, HistoryOutcome, HistoryRecord};
+use longshore_storage::ledger::{BatchFileEntry, FileKey, FileState, Ledger, LedgerOptions, LedgerReader};
+use longshore_storage::schema::{Column, Compression, Distribution, PartitionBy, TableDefinition};
+use longshore_storage::table::{LoadCommit, LoadMode, Table};
+use longshore_storage::types::DataType;
+
+/// As in the worker.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const LEDGER: &str = "figures";
+const BATCH_FILES: u64 = 20_000;
+const NEW_FILES: u64 = 100;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [_, "make", folder, files] => make(Path::new(folder), files.parse()?),
+        [_, "open", folder] => open(Path::new(folder)),
+        _ => Err("usage: ledger make FOLDER FILES | ledger open FOLDER".into()),
+    }
+}
+
+/// A key as writers of logs make them: a day, an hour, a number, something random.
+fn key(number: u64) -> FileKey {
+    let random = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let (day, hour) = (number / 24_000, number / 1_000 % 24);
+    let path = format!("events/dt={day:05}/hour={hour:02}/part-{:05}-{random:016x}.parquet", number % 1_000);
+    FileKey::new("production-events", &path, &format!("{random:016x}{:016x}", random.rotate_left(21)))
+}
+
+fn make(root: &Path, files: u64) -> Result<()> {
+    let begin = Instant::now();
+    let mut table = Table::create(Arc::new(Posix), root, &definition())?;
+    let mut ledger = Ledger::begin(&mut table, LEDGER, LedgerOptions::default())?;
+    let batches = files.div_ceil(BATCH_FILES);
+    let (mut folding, mut longest) = (Duration::ZERO, Duration::ZERO);
+    for batch in 0..batches {
+        // Every batch is spread over all keys.
+        let numbers = (batch..files).step_by(usize::try_from(batches)?);
+        let keys: Vec<FileKey> = numbers.map(key).collect();
+        load(&mut table, &mut ledger, &keys)?;
+        let start = Instant::now();
+        ledger.fold_if_due(&mut table)?;
+        folding += start.elapsed();
+        longest = longest.max(start.elapsed());
+    }
+    println!(
+        "{files} files in {batches} batches: {:.1} s, merging {:.1} s, the longest merge {:.2} s",
+        begin.elapsed().as_secs_f64(),
+        folding.as_secs_f64(),
+        longest.as_secs_f64()
+    );
+    Ok(())
+}
+
+fn load(table: &mut Table, ledger: &mut Ledger, keys: &[FileKey]) -> Result<()> {
+    let entry = |key: &FileKey| BatchFileEntry {
+        bucket: key.bucket.to_string(),
+        key: key.key.to_string(),
+        etag: key.etag.to_string(),
+        size: 10_000,
+        modified_ms: 1_700_000_000_000,
+    };
+    let batch = ledger.put_batch(table, "", keys.iter().map(entry).collect())?;
+    let mut record = HistoryRecord::new(batch.label(), 0, 0, HistoryOutcome::Loaded);
+    let file = |key: &FileKey| HistoryFile {
+        bucket: key.bucket.to_string(),
+        key: key.key.to_string(),
+        etag: key.etag.to_string(),
+        size: 10_000,
+        read: 7,
+        loaded: 7,
+        ..HistoryFile::default()
+    };
+    record.files = keys.iter().map(file).collect();
+    let schema = Arc::clone(table.schema());
+    let (segments, mode, new_columns) = (Vec::new(), LoadMode::Append, Vec::new());
+    let load = LoadCommit { segments, schema, record, deadline: None, mode, new_columns };
+    let version = table.commit_batch(&batch, load)?;
+    let files = keys.iter().map(|key| (key.clone(), 10_000, 7));
+    ledger.committed(&batch, version, files, 1_700_000_100_000)?;
+    Ok(())
+}
+
+fn open(root: &Path) -> Result<()> {
+    let mut table = Table::open(Arc::new(Posix), root)?;
+    let before = resident()?;
+    let start = Instant::now();
+    let mut reader = LedgerReader::open(&Posix, root, LEDGER)?;
+    println!("opened for reading in {:.2} s", start.elapsed().as_secs_f64());
+    let files = reader.totals().of(FileState::Finished).files;
+    drop(reader);
+    let start = Instant::now();
+    let mut ledger = Ledger::begin(&mut table, LEDGER, LedgerOptions::default())?;
+    let opened = start.elapsed().as_secs_f64();
+    println!(
+        "{files} files: opened by a worker in {opened:.2} s, {:.1} MiB in memory, {:.0} MiB on the volume",
+        (resident()?.saturating_sub(before)) as f64 / f64::from(1 << 20),
+        on_volume(root)? as f64 / f64::from(1 << 20),
+    );
+    let start = Instant::now();
+    reader = LedgerReader::open(&Posix, root, LEDGER)?;
+    for number in 0..files {
+        if reader.state(&key(number))? != Some(FileState::Finished) {
+            return Err(format!("file {number} is not known").into());
+        }
+    }
+    let all = start.elapsed();
+    println!(
+        "every known file looked up in the order of a listing: {:.1} s, {:.2} µs each",
+        all.as_secs_f64(),
+        all.as_secs_f64() * 1e6 / files.max(1) as f64
+    );
+    let start = Instant::now();
+    for number in files..files + NEW_FILES {
+        if ledger.reader().state(&key(number))?.is_some() {
+            return Err(format!("file {number} is known").into());
+        }
+    }
+    println!("{NEW_FILES} new files looked up: {:.2} ms", start.elapsed().as_secs_f64() * 1e3);
+    println!("peak of memory: {:.1} MiB", peak()? as f64 / f64::from(1 << 20));
+    Ok(())
+}
+
+fn on_volume(root: &Path) -> Result<u64> {
+    let folder = root.join("_longshore/pipes").join(LEDGER);
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder)? {
+        bytes += entry?.metadata()?.len();
+    }
+    Ok(bytes)
+}
+
+fn status(name: &str) -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such figure")?;
+    let kib: u64 = line.trim_matches([':', '\t', ' ', 'k', 'B']).trim().parse()?;
+    Ok(kib << 10)
+}
+
+fn resident() -> Result<u64> {
+    status("VmRSS")
+}
+
+fn peak() -> Result<u64> {
+    status("VmHWM")
+}
+
+fn definition() -> TableDefinition {
+    TableDefinition {
+        columns: vec![Column {
+            name: "id".to_owned(),
+            data_type: DataType::BigInt,
+            nullable: true,
+            default: None,
+        }],
+        key: Vec::new(),
+        order_by: Vec::new(),
+        partition_by: PartitionBy::None,
+        distribution: Distribution::Random { buckets: 1 },
+        compression: Compression::Zstd,
+    }
+}
