@@ -9,6 +9,7 @@ pub mod http;
 pub mod infer;
 pub mod load;
 pub mod metrics;
+pub mod pipe;
 pub mod pipeline;
 pub mod progress;
 pub mod rows;
