@@ -282,6 +282,11 @@ impl Column {
         }
     }
 
+    /// Whether values stay in the arrays that they came in, and are found by when their row came.
+    pub(crate) fn is_nested(&self) -> bool {
+        matches!(self.kind, Kind::Nested)
+    }
+
     /// Whether [`Self::value_bytes`] differs by row.
     pub(crate) fn varies(&self) -> bool {
         matches!(self.kind, Kind::Text | Kind::Nested)

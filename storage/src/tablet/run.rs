@@ -161,10 +161,11 @@ impl RunBuffer {
     }
 
     /// Whether the records are moved near to where their order puts them, before they are ordered: then the
-    /// order and the gathers stay in the cache.
+    /// order and the gathers stay in the cache. Never beside nested values, which do not move with them.
     fn moves_records(&self) -> bool {
         let sort_key = self.schema.sort_key();
         self.records.can_scatter()
+            && !self.columns.iter().any(Column::is_nested)
             && KeyPlan::shape(sort_key, &self.ranges, &self.columns, &self.types).is_some_and(|bits| bits > 0)
     }
 

@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType as Arrow, Field};
 use longshore_crds::Outcome;
 
-use crate::world::{World, batch, column, definition};
+use crate::world::{World, batch, column, definition, texts};
 
 fn ids(rows: i64) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(0..rows))
@@ -74,4 +74,32 @@ fn a42_decimals_lists_structs_and_uuids_arrive_whole() {
     assert_eq!(world.sorted("l"), ["NULL", "[1, NULL, 3]"]);
     assert_eq!(world.sorted("s"), ["{x: 7}", "{x: NULL}"]);
     assert_eq!(world.sorted("u"), ["11".repeat(16), "fe".repeat(16)]);
+}
+
+/// Each row's list holds its id: rows change places on their way to buckets and into order.
+#[test]
+fn a42_nested_values_stay_with_their_rows_in_narrow_and_wide_tables() {
+    const ROWS: i64 = 5_000;
+    let order = (0..ROWS).map(|row| row * 7_919 % ROWS);
+    let mut lists = ListBuilder::new(Int32Builder::new());
+    for id in order.clone() {
+        lists.append_value([i32::try_from(id).ok()]);
+    }
+    let lists: ArrayRef = Arc::new(lists.finish());
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(order));
+    for longs in [1, 12] {
+        let names: Vec<String> = (0..longs).map(|number| format!("id{number}")).collect();
+        let mut columns: Vec<_> = names.iter().map(|name| column(name, "BIGINT")).collect();
+        columns.push(column("l", "ARRAY<INT>"));
+        let mut arrays: Vec<_> = names.iter().map(|name| (name.as_str(), Arc::clone(&ids))).collect();
+        arrays.push(("l", Arc::clone(&lists)));
+        let world = World::with_table(&definition(columns));
+        world.put_batch("t.parquet", &batch(arrays));
+        assert_eq!(world.load(world.request("load", "t.parquet")).counts.sink_rows, ROWS as u64);
+        let rows = world.rows();
+        let lists = texts(rows.column_by_name("l").unwrap());
+        for (id, list) in texts(rows.column(0)).iter().zip(&lists) {
+            assert_eq!(*list, format!("[{id}]"), "{longs} columns beside it");
+        }
+    }
 }
