@@ -4,7 +4,7 @@
 use std::fmt;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    JSONSchemaProps, JSONSchemaPropsOrArray,
+    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use serde_json::{Map, Value};
 
@@ -70,13 +70,7 @@ impl Checker {
     }
 
     fn object(&mut self, schema: &JSONSchemaProps, fields: &mut Map<String, Value>, field: &str) {
-        let Some(properties) = &schema.properties else {
-            let names: Vec<String> = fields.keys().cloned().collect();
-            for name in names {
-                self.report(&join(field, &name), "unknown field, no field is expected here");
-            }
-            return;
-        };
+        let Some(properties) = &schema.properties else { return self.map(schema, fields, field) };
         // An absent field and a null are one thing in a manifest.
         fields.retain(|_, value| !value.is_null());
         let unknown: Vec<String> =
@@ -100,6 +94,20 @@ impl Checker {
             if let Some(value) = fields.get_mut(name) {
                 self.value(property, value, &join(field, name));
             }
+        }
+    }
+
+    /// An object whose names are the user's, with one schema for all values; without that, one of no fields.
+    fn map(&mut self, schema: &JSONSchemaProps, fields: &mut Map<String, Value>, field: &str) {
+        let Some(JSONSchemaPropsOrBool::Schema(of_values)) = &schema.additional_properties else {
+            for name in fields.keys() {
+                self.report(&join(field, name), "unknown field, no field is expected here");
+            }
+            return;
+        };
+        self.size(schema.min_properties, schema.max_properties, fields.len(), "entries", field);
+        for (name, value) in fields.iter_mut() {
+            self.value(of_values, value, &join(field, name));
         }
     }
 
@@ -275,6 +283,16 @@ mod tests {
         assert_eq!(
             load_job_problems(with("sources", formats)),
             ["spec.sources[0].format: expected exactly one of parquet, orc, avro, csv, json"]
+        );
+    }
+
+    #[test]
+    fn names_of_a_map_are_the_users_and_its_values_are_checked() {
+        let source = |set: Value| with("sources", json!([{"paths": ["s3://b/k"], "set": set}]));
+        assert_eq!(load_job_problems(source(json!({"at": "now()", "kind": "'a'"}))), Vec::<String>::new());
+        assert_eq!(
+            load_job_problems(source(json!({"n": 1}))),
+            ["spec.sources[0].set.n: expected text, found the number 1; put it in quotes"]
         );
     }
 
