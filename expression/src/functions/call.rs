@@ -169,6 +169,11 @@ impl<'a> Call<'a> {
         Ok(Arc::new(texts.finish()))
     }
 
+    /// VARBINARYs.
+    pub fn binaries(&self, value: impl FnMut(usize) -> Option<Vec<u8>>) -> Result<ArrayRef> {
+        Ok(Arc::new((0..self.rows).map(value).collect::<BinaryArray>()))
+    }
+
     /// BIGINTs.
     pub fn integers(&self, value: impl FnMut(usize) -> Option<i64>) -> Result<ArrayRef> {
         Ok(Arc::new((0..self.rows).map(value).collect::<Int64Array>()))

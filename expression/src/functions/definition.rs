@@ -60,6 +60,8 @@ pub enum Returns {
     Text,
     /// VARBINARY if the first argument is, else STRING.
     Bytes,
+    /// VARBINARY.
+    Binary,
     /// BIGINT.
     Integer,
     /// LARGEINT.
@@ -217,6 +219,7 @@ impl Definition {
             Returns::Text | Returns::Json => DataType::Utf8,
             Returns::Bytes if arguments.first() == Some(&DataType::Binary) => DataType::Binary,
             Returns::Bytes => DataType::Utf8,
+            Returns::Binary => DataType::Binary,
             Returns::Integer => DataType::Int64,
             Returns::LargeInt => DataType::Decimal128(38, 0),
             Returns::Double => DataType::Float64,

@@ -102,6 +102,16 @@ pub(super) static DEFINITIONS: &[Definition] = &[
         }
     ),
     text!(
+        "to_binary",
+        &[],
+        "to_binary(text[, 'hex' | 'encode64' | 'utf8'])",
+        "The bytes that a text writes in hexadecimal digits, which is the default, or in Base64, or that it is made of.",
+        &[Kind::Text],
+        &[Kind::Text],
+        Binary,
+        to_binary
+    ),
+    text!(
         "url_encode",
         &[],
         "url_encode(text)",
@@ -169,6 +179,22 @@ fn hex(call: &Call<'_>) -> Result<ArrayRef> {
     call.texts(|row, out| {
         arrow::array::Array::is_valid(numbers, row).then_some(())?;
         write!(out, "{:X}", numbers.value(row)).ok()
+    })
+}
+
+/// NULL for what is not written so, and for a form that is not known.
+fn to_binary(call: &Call<'_>) -> Result<ArrayRef> {
+    let texts = call.text(0)?;
+    let forms = if call.has(1) { Some(call.text(1)?) } else { None };
+    call.binaries(|row| {
+        let text = texts.get(row)?;
+        let form = forms.as_ref().map_or(Some("hex"), |forms| forms.get(row))?;
+        match form.to_ascii_lowercase().as_str() {
+            "hex" => unhex(text.as_bytes()),
+            "encode64" => base64::decode(text),
+            "utf8" => Some(text.as_bytes().to_vec()),
+            _ => None,
+        }
     })
 }
 

@@ -2,6 +2,7 @@
 
 columnar.py types FOLDER      every type, rows.parquet and, for each codec, rows.<codec>.orc / .avro
 columnar.py zones FOLDER      ORC timestamps
+columnar.py times FOLDER      one row of times and instants, times.parquet, .orc and .avro
 columnar.py shapes FOLDER     wide, deep, long, empty, many stripes
 columnar.py drift FOLDER      files with more columns one after the other
 columnar.py odd FOLDER        types that are refused, and a file of each
@@ -184,6 +185,26 @@ def zones(folder):
     })
     orc.write_table(table, folder / "zones.orc")
     pq.write_table(table, folder / "zones.parquet")
+
+
+def times(folder):
+    at = dt.datetime(2024, 3, 10, 7, 30)
+    row = {"day": dt.date(2024, 3, 10), "local": at.replace(microsecond=1), "instant": at.replace(tzinfo=UTC),
+           "nanos": at, "written": "2024-03-10T07:30:00+05:45", "plain": "2024-03-10 02:30:00"}
+    table = pa.Table.from_pylist([row], schema=pa.schema([
+        ("day", pa.date32()), ("local", pa.timestamp("us")), ("instant", pa.timestamp("ms", tz="America/St_Johns")),
+        ("nanos", pa.timestamp("ns")), ("written", pa.string()), ("plain", pa.string())]))
+    pq.write_table(table, folder / "times.parquet")
+    orc.write_table(table, folder / "times.orc")
+    nanos = int(at.replace(tzinfo=UTC).timestamp()) * 10**9
+    write_avro(folder / "times.avro", {"type": "record", "name": "Times", "fields": [
+        {"name": "day", "type": logical("int", "date")},
+        {"name": "local", "type": logical("long", "local-timestamp-micros")},
+        {"name": "instant", "type": logical("long", "timestamp-millis")},
+        {"name": "nanos", "type": logical("long", "local-timestamp-nanos")},
+        {"name": "written", "type": "string"},
+        {"name": "plain", "type": "string"},
+    ]}, [row | {"nanos": nanos}])
 
 
 def shapes(folder):

@@ -130,13 +130,15 @@ fn refuse_unknown(node: &Type) -> Result<(), String> {
     node.get_fields().iter().try_for_each(|child| refuse_unknown(child))
 }
 
-/// The type with INTERVAL as plain bytes and ENUM as text.
+/// The type with INTERVAL as plain bytes, and ENUM and JSON as text: only of what is called text does the
+/// decoder check that it is UTF-8, and only that it gives as a dictionary of text.
 fn rewrite(node: &TypePtr) -> Result<TypePtr, ParquetError> {
     let info = node.get_basic_info();
     if node.is_primitive() {
         let logical = match (info.converted_type(), info.logical_type_ref()) {
             (ConvertedType::INTERVAL, _) => None,
-            (ConvertedType::ENUM, _) | (_, Some(LogicalType::Enum)) => Some(LogicalType::String),
+            (ConvertedType::ENUM | ConvertedType::JSON, _)
+            | (_, Some(LogicalType::Enum | LogicalType::Json)) => Some(LogicalType::String),
             _ => return Ok(Arc::clone(node)),
         };
         let length = match node.as_ref() {

@@ -19,6 +19,9 @@ const MAX_GAP: u64 = 32 * 1024;
 /// A batch is at least so long, however wide its rows are.
 const MIN_BATCH_ROWS: u64 = 64;
 
+/// The decoder reads a selection of fewer rows by a mask, and then fails where the column ends within it.
+const LEAST_SELECTED: u64 = 64;
+
 /// Decodes batches column after column, beginning each column again at the page where the batch begins.
 pub(super) struct SliceReader {
     budget: SliceBudget,
@@ -132,9 +135,9 @@ impl SliceReader {
         let column = &plan.columns[number];
         let positions = &self.positions[number];
         let begun = positions.first().map_or(0, |position| position.row);
-        // At the end one row more is asked for: it must not be there.
-        let last = row + take == plan.rows;
-        let slice = Slice { skip: (row - begun) as usize, take: take as usize + usize::from(last) };
+        // At the end one row more is asked for, at least: it must not be there.
+        let more = if row + take == plan.rows { LEAST_SELECTED.saturating_sub(take).max(1) } else { 0 };
+        let slice = Slice { skip: (row - begun) as usize, take: (take + more) as usize };
         let memory = PageMemory::new(self.budget.pages);
         let windows = Windows { size: self.budget.window, ahead: 0 };
         let (mut decoder, bookmarks) =

@@ -282,6 +282,17 @@ fn a42_what_the_writer_embedded_does_not_change_the_types() {
 }
 
 #[test]
+fn a42_text_of_every_kind_is_checked_to_be_utf8() {
+    for kind in ["STRING", "UTF8", "ENUM", "JSON"] {
+        let bytes = plain_file(&format!("message m {{ required binary c ({kind}); }}"), |group| {
+            put::<ByteArrayType>(group, &[vec![0xff, 0xfe].into()], None, None);
+        });
+        let error = read_group(&open(&bytes), 0, &[0], &options()).unwrap_err();
+        assert_eq!(error.category(), "CorruptPage", "{kind}: {error}");
+    }
+}
+
+#[test]
 fn a31_columns_come_in_the_order_asked_for() {
     let bytes = plain_file("message m { required int32 a; required int32 b; required int32 c; }", |group| {
         for value in 1..=3 {
