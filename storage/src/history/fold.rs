@@ -48,9 +48,10 @@ pub(crate) fn fold(head: &Head) -> Result<FoldOutcome, TableError> {
         }
         match fold_next(head, &listing, &cover) {
             Ok(records) => outcome.records += records,
-            // Another process may have folded them meanwhile, and cleaned up after itself.
+            // Another process may have folded them meanwhile, or a file that is read along, and cleaned up after
+            // itself.
             Err(error) => {
-                if HistoryListing::read(head.log().files(), head.root())?.cover().next <= cover.next {
+                if HistoryListing::read(head.log().files(), head.root())?.cover() == cover {
                     return Err(error);
                 }
             }
