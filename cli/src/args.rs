@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::pipe::PipeArgs;
 use crate::table::TableArgs;
 
 const EXAMPLES: &str = "\
@@ -32,6 +33,10 @@ Examples:
   longshore sql 'SELECT * FROM user_behavior LIMIT 3'
   longshore sql 'SELECT LABEL, STATE, SINK_ROWS FROM information_schema.loads'
   longshore sql \"SELECT COUNT(*) FROM files('data/*.parquet')\" --format csv
+
+  # load the files of a prefix as they appear, until Ctrl-C; what became of one of them
+  longshore apply -f pipe.yaml
+  longshore pipe why s3://bucket/folder/file.parquet
 
   # look after a table
   longshore table history user_behavior
@@ -63,7 +68,7 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make the Tables and run the LoadJobs of manifests
+    /// Make the Tables, run the LoadJobs and the Pipes of manifests
     Apply(ApplyArgs),
     /// Say what the LoadJobs of manifests would do, and touch nothing
     Plan(PlanArgs),
@@ -77,6 +82,8 @@ pub enum Command {
     Sql(SqlArgs),
     /// Look after one table: its history, whether it is sound, space that can be freed
     Table(TableArgs),
+    /// Ask a pipe's ledger: its files, why one is not loaded; put files back
+    Pipe(PipeArgs),
     /// Print the completion script of a shell
     Completion {
         /// The shell
@@ -205,6 +212,9 @@ pub enum KindName {
     /// LoadJob
     #[value(name = "loadjobs", aliases = ["loadjob", "lj", "LoadJob"])]
     LoadJobs,
+    /// Pipe
+    #[value(name = "pipes", aliases = ["pipe", "lp", "Pipe"])]
+    Pipes,
 }
 
 /// Forms of an answer.

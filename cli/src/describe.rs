@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use kube::ResourceExt;
-use longshore_crds::{LoadJob, Table};
+use longshore_crds::{LoadJob, Pipe, Table};
 use longshore_storage::table::PartitionSummary;
 use serde_json::Value;
 
@@ -51,6 +51,24 @@ const TABLE_FIELDS: [(&str, &str); 7] = [
     ("LAST_LOAD", "/status/lastLoad/label"),
 ];
 
+/// The columns of `information_schema.pipes`, and where they stand in a Pipe.
+const PIPE_FIELDS: [(&str, &str); 14] = [
+    ("TABLE_NAME", "/spec/table"),
+    ("STATE", "/status/state"),
+    ("LOADED_FILES", "/status/loadedFiles"),
+    ("LOADED_BYTES", "/status/loadedBytes"),
+    ("LOADING_FILES", "/status/loadingFiles"),
+    ("UNLOADED_FILES", "/status/unloadedFiles"),
+    ("ERROR_FILES", "/status/errorFiles"),
+    ("IGNORED_FILES", "/status/ignoredFiles"),
+    ("LAG_SECONDS", "/status/lagSeconds"),
+    ("LIST_REQUESTS", "/status/listRequests"),
+    ("LAST_LOADED_TIME", "/status/lastLoadedTime"),
+    ("LAST_LIST_TIME", "/status/lastListTime"),
+    ("ERROR_TYPE", "/status/lastError/type"),
+    ("ERROR_MSG", "/status/lastError/message"),
+];
+
 /// Partitions that are listed.
 const LISTED_PARTITIONS: usize = 200;
 /// Characters of a partition's value that are shown.
@@ -68,6 +86,15 @@ pub fn run(args: &DescribeArgs, data_dir: &DataDir) -> anyhow::Result<String> {
             text += &fields("Table", &TABLE_FIELDS, &object)?;
             text += &list(&object, "/status/columns", "Columns", &["name", "type", "origin"])?;
             text += &partitions;
+            tail(text, &object)
+        }
+        KindName::Pipes => {
+            let pipe: Pipe = existing(&args.name, data_dir)?;
+            let folder = data_dir.table(&pipe.spec.table).display().to_string();
+            let mut text = header(&pipe, &[("Table folder", folder), ("Ledger", pipe.ledger())])?;
+            let object = serde_json::to_value(&pipe)?;
+            text += &fields("Pipe", &PIPE_FIELDS, &object)?;
+            text += &list(&object, "/status/failedFiles", "Failed files", &["file", "type", "message"])?;
             tail(text, &object)
         }
         KindName::LoadJobs => {

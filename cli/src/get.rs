@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use k8s_openapi::jiff::Timestamp;
-use longshore_crds::{LoadJob, Table};
+use longshore_crds::{LoadJob, Pipe, Table};
 use serde_json::{Value, json};
 
 use crate::apply::settle;
@@ -15,6 +15,7 @@ use crate::print;
 pub fn run(args: &GetArgs, data_dir: &DataDir) -> anyhow::Result<String> {
     match args.kind {
         KindName::Tables => answer(args, &found::<Table>(args, data_dir)?),
+        KindName::Pipes => answer(args, &found::<Pipe>(args, data_dir)?),
         KindName::LoadJobs => {
             let mut jobs = found::<LoadJob>(args, data_dir)?;
             jobs.iter_mut().for_each(|job| settle(job, data_dir));

@@ -13,6 +13,7 @@ mod files;
 mod get;
 mod manifest;
 mod objects;
+mod pipe;
 mod plan;
 mod print;
 mod progress;
@@ -82,6 +83,7 @@ fn run(cli: &Cli) -> anyhow::Result<Ended> {
             sql::run(args, &data_dir, &runtime, &cancel)
         }
         Command::Table(args) => table::run(args, &data_dir),
+        Command::Pipe(args) => answer(&pipe::run(args, &data_dir)?),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "longshore", &mut script);

@@ -68,6 +68,8 @@ fn read(args: &PlanArgs) -> anyhow::Result<Option<Read>> {
                 read.jobs.push(*job);
                 problems
             }
+            // What a pipe would load is what lies there by then.
+            Ok(Object::Pipe(pipe)) => check_rules(&*pipe, None).err().unwrap_or_default(),
             Ok(Object::Foreign { .. }) => Vec::new(),
             Err(problems) => problems,
         };

@@ -144,9 +144,14 @@ impl PipeProgress {
     /// The document in at most [`PIPE_PROGRESS_LIMIT`] bytes. What is too long is cut from its tail: the failed
     /// files, then the messages; `truncated` says so.
     pub fn document(&self) -> Result<String, serde_json::Error> {
+        self.message(PIPE_PROGRESS_LIMIT)
+    }
+
+    /// The same in at most `limit` bytes: a pod's termination message.
+    pub fn message(&self, limit: usize) -> Result<String, serde_json::Error> {
         fit(
             self,
-            PIPE_PROGRESS_LIMIT,
+            limit,
             |progress| progress.truncated = true,
             |progress, excess| {
                 progress.failed_files.pop().is_some()

@@ -104,7 +104,7 @@ impl PipeRequest {
     }
 
     /// What one batch asks of the load pipeline: the files are the batch's, the rules the pipe's. A file that
-    /// cannot be read fails the batch, which is then halved; a batch without rows is loaded.
+    /// cannot be read is left out of the batch, and its next attempts are its own; a batch without rows is loaded.
     pub fn batch_request(&self, label: &str, epoch: u32, parallelism: u32) -> LoadRequest {
         let load = &self.load;
         LoadRequest {
@@ -119,8 +119,8 @@ impl PipeRequest {
             max_filter_ratio: load.max_filter_ratio.clone(),
             on_missing_column: load.on_missing_column,
             schema_drift: load.schema_drift,
-            on_file_error: OnFileError::Abort,
-            max_skipped_files: None,
+            on_file_error: OnFileError::SkipFile,
+            max_skipped_files: Some(u32::MAX),
             dry_run: None,
             allow_empty: true,
             timezone: load.timezone.clone(),

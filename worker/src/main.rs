@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 mod close_command;
+mod pipe_command;
 mod table_command;
 
 #[global_allocator]
@@ -34,6 +35,9 @@ enum Command {
     Load(LoadArguments),
     /// Closes a run of a label, so that no attempt of it loads any more, and tells what the log holds.
     Close(CloseArguments),
+    /// Loads the files of a pipe as they appear, each once; ends when it is stopped, or has loaded what was there
+    /// if the request says so.
+    Pipe(LoadArguments),
     /// Makes a table, or checks the one that is there and adds the columns that it lacks.
     Table(TaskArguments),
     /// Merges small segments, removes files that no one needs, and makes a checkpoint if one pays.
@@ -42,7 +46,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct LoadArguments {
-    /// The load request, JSON.
+    /// The request, JSON.
     #[arg(long)]
     request: PathBuf,
     /// The table's folder.
@@ -71,7 +75,7 @@ struct LoadArguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     logging(match &arguments.command {
-        Command::Load(arguments) => &arguments.log_format,
+        Command::Load(arguments) | Command::Pipe(arguments) => &arguments.log_format,
         Command::Close(arguments) => &arguments.log_format,
         Command::Table(arguments) | Command::Maintain(arguments) => &arguments.log_format,
     });
@@ -85,6 +89,7 @@ fn main() -> ExitCode {
     let code = runtime.block_on(async {
         match arguments.command {
             Command::Load(arguments) => Box::pin(run(arguments)).await,
+            Command::Pipe(arguments) => Box::pin(pipe_command::run(arguments)).await,
             Command::Close(arguments) => close_command::run(arguments),
             Command::Table(arguments) => table_command::run(arguments, TableTask::Declare).await,
             Command::Maintain(arguments) => table_command::run(arguments, TableTask::Maintain).await,
@@ -122,7 +127,7 @@ async fn run(arguments: LoadArguments) -> u8 {
     }
     let metrics = Metrics::default();
     if let Some(address) = arguments.listen {
-        match http::serve(address, metrics.clone(), cancel.clone()).await {
+        match http::serve(address, metrics.clone(), None, cancel.clone()).await {
             Ok(bound) => tracing::info!(%bound, "serving /healthz, /progress and /metrics"),
             Err(error) => {
                 tracing::error!(%address, %error, "cannot serve HTTP there; choose another address");

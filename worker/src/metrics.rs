@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use longshore_crds::PipeProgress;
 use longshore_storage::tablet::WriterMetrics;
 use prometheus::core::Collector;
 use prometheus::{Counter, CounterVec, Encoder, Gauge, Opts, Registry, TextEncoder};
 
+use crate::pipe;
 use crate::progress::Progress;
 use crate::source::RequestMetrics;
 
@@ -57,7 +59,15 @@ impl Metrics {
     /// The exposition text as of now. Counters are read from the atomics that the pipeline keeps, so that
     /// the hot path knows nothing of Prometheus.
     pub fn text(&self) -> Result<Vec<u8>, prometheus::Error> {
+        self.text_with(None)
+    }
+
+    /// The same, with the figures of a pipe.
+    pub fn text_with(&self, pipe: Option<&PipeProgress>) -> Result<Vec<u8>, prometheus::Error> {
         let registry = Registry::new();
+        if let Some(pipe) = pipe {
+            pipe::register_metrics(&registry, pipe)?;
+        }
         self.rows_and_bytes(&registry)?;
         self.s3_requests(&registry)?;
         self.stages(&registry)?;

@@ -52,7 +52,7 @@ async fn perform(arguments: &TaskArguments, task: TableTask) -> TableReport {
         return failed(task, exit::TRANSIENT, "Internal", format!("cannot listen for signals: {error}"));
     }
     if let Some(address) = arguments.listen
-        && let Err(error) = http::serve(address, Metrics::default(), cancel.clone()).await
+        && let Err(error) = http::serve(address, Metrics::default(), None, cancel.clone()).await
     {
         let message = format!("cannot serve HTTP at {address}: {error}; choose another address");
         return failed(task, exit::TRANSIENT, "Internal", message);

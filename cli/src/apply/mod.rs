@@ -1,13 +1,15 @@
-//! `longshore apply`: read and check every manifest, then make the Tables, then run the LoadJobs.
+//! `longshore apply`: read and check every manifest, then make the Tables, then run the LoadJobs,
+//! then the Pipes.
 
 mod job;
+mod pipe;
 mod settle;
 mod status;
 mod table;
 
 use std::path::PathBuf;
 
-use longshore_crds::{LoadJob, Table};
+use longshore_crds::{LoadJob, Pipe, Table};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::ApplyArgs;
@@ -33,6 +35,7 @@ pub enum Ended {
 struct Checked {
     tables: Vec<Table>,
     jobs: Vec<LoadJob>,
+    pipes: Vec<Pipe>,
 }
 
 /// Applies manifests. Nothing is done if one of them has a fault.
@@ -54,10 +57,10 @@ pub async fn run(args: &ApplyArgs, data_dir: &DataDir, cancel: &CancellationToke
         });
         ended = ended.max(this);
         if cancel.is_cancelled() {
-            break;
+            return Ok(ended);
         }
     }
-    Ok(ended)
+    Ok(ended.max(pipe::apply(checked.pipes, data_dir, args.memory, cancel).await))
 }
 
 /// Reads and checks all manifests, and says every fault; `None`: there was one.
@@ -74,6 +77,11 @@ fn check(paths: &[PathBuf], data_dir: &DataDir) -> anyhow::Result<Option<Checked
             Ok(Object::LoadJob(job)) => {
                 let problems = job::check(&job, data_dir)?;
                 checked.jobs.push(*job);
+                problems
+            }
+            Ok(Object::Pipe(pipe)) => {
+                let problems = pipe::check(&pipe, data_dir)?;
+                checked.pipes.push(*pipe);
                 problems
             }
             Ok(Object::Foreign { name }) => {

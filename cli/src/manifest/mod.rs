@@ -5,7 +5,7 @@ mod schema;
 mod suggest;
 
 use kube::CustomResourceExt;
-use longshore_crds::{API_VERSION, GROUP, LoadJob, Table};
+use longshore_crds::{API_VERSION, GROUP, LoadJob, Pipe, Table};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -41,6 +41,8 @@ pub enum Object {
     Table(Box<Table>),
     /// A LoadJob.
     LoadJob(Box<LoadJob>),
+    /// A Pipe.
+    Pipe(Box<Pipe>),
     /// A kind of another group, which local mode has no use for.
     Foreign {
         /// `kind/name`.
@@ -72,9 +74,18 @@ pub fn parse(document: &Value) -> Result<Object, Vec<Problem>> {
                 None => Ok(Object::LoadJob(Box::new(job))),
             }
         }
+        "Pipe" => {
+            let pipe: Pipe = typed(document)?;
+            let source = &pipe.spec.source;
+            let checked = source.format.as_ref().map(|format| format.check(source.columns.as_deref()));
+            match checked {
+                Some(Err(error)) => problem("spec.source.format", error.to_string()),
+                _ => Ok(Object::Pipe(Box::new(pipe))),
+            }
+        }
         _ => {
-            let hint = suggestion(kind, &["Table", "LoadJob"]);
-            problem("kind", format!("`{kind}` is not known, expected one of Table, LoadJob{hint}"))
+            let hint = suggestion(kind, &["Table", "LoadJob", "Pipe"]);
+            problem("kind", format!("`{kind}` is not known, expected one of Table, LoadJob, Pipe{hint}"))
         }
     }
 }
@@ -186,7 +197,7 @@ mod tests {
         other["kind"] = json!("Loadjob");
         assert_eq!(
             problems(&other),
-            ["kind: `Loadjob` is not known, expected one of Table, LoadJob; did you mean `LoadJob`?"]
+            ["kind: `Loadjob` is not known, expected one of Table, LoadJob, Pipe; did you mean `LoadJob`?"]
         );
         other["apiVersion"] = json!("longshore.dev/v2");
         assert_eq!(

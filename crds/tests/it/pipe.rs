@@ -221,7 +221,7 @@ fn every_field_of_a_pipe_reaches_the_request() {
     let batch = request.batch_request("pipe/l/3-2", 2, 1);
     assert_eq!(batch.sources, [request.source.clone()]);
     assert_eq!((batch.label.as_str(), batch.run, batch.allow_empty), ("pipe/l/3-2", 2, true));
-    assert_eq!((batch.on_file_error, batch.rejected_records_limit), (OnFileError::Abort, 9));
+    assert_eq!((batch.on_file_error, batch.rejected_records_limit), (OnFileError::SkipFile, 9));
 
     // Whatever is edited makes another document, but a pipe that is suspended is not asked anything else.
     let digest = request.digest().unwrap();

@@ -14,6 +14,16 @@ pub(super) struct CommittedBatch {
     pub(super) files: Vec<(FileKey, FileEvent)>,
 }
 
+impl CommittedBatch {
+    /// When it was committed, milliseconds since the epoch; `None`: it has no file.
+    pub(super) fn committed_ms(&self) -> Option<u64> {
+        self.files.iter().find_map(|(_, event)| match event {
+            FileEvent::Finished { now_ms, .. } => Some(*now_ms).filter(|ms| *ms > 0),
+            _ => None,
+        })
+    }
+}
+
 /// The batches of a ledger that were committed from a version on, in the order of their versions.
 pub(super) fn committed(
     table: &Table,

@@ -56,6 +56,9 @@ pub(super) struct Progress {
     pub(super) next_version: u64,
     /// The highest number of a batch that was ever put.
     pub(super) batch: u32,
+    /// When the ledger was begun, milliseconds since the epoch.
+    #[serde(default)]
+    pub(super) begun_ms: u64,
     pub(super) totals: LedgerTotals,
 }
 

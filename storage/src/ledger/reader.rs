@@ -65,6 +65,11 @@ impl LedgerReader {
         self.progress.next_version
     }
 
+    /// When the ledger was begun, milliseconds since the epoch; 0: it was not.
+    pub fn begun_ms(&self) -> u64 {
+        self.progress.begun_ms
+    }
+
     /// What is known of a file. It costs a block of each sorted file, and almost nothing where the block is that
     /// of the look-up before: so look up in the order of keys.
     pub fn find(&mut self, key: &FileKey) -> Result<Option<FileEntry>, LedgerError> {

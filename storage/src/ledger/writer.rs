@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::batch::{self, BATCHES_FOLDER, BatchFile, BatchFileEntry};
 use super::chain::{Chain, list};
@@ -114,6 +115,12 @@ impl Ledger {
         let put = batch::batches(files.as_ref(), &reader.folder)?.into_iter().map(|batch| batch.number).max();
         reader.progress.batch =
             reader.progress.batch.max(put.unwrap_or(0)).max(table.last_batch(epoch.ledger())?);
+        if reader.progress.begun_ms == 0 {
+            // One that is made again was begun no later than its first batch was committed.
+            let first = committed(table, epoch.ledger(), 0)?.next().transpose()?;
+            let first = first.and_then(|batch| batch.committed_ms()).unwrap_or(u64::MAX);
+            reader.progress.begun_ms = first.min(now_ms());
+        }
         let last = Place { epoch: epoch.number(), number: 0 };
         let meta = meta(epoch.ledger(), first, last, previous, reader.progress);
         let recent: Vec<Put> = reader.recent.iter().map(|(k, e)| (k.clone(), e.clone())).collect();
@@ -322,6 +329,12 @@ impl Ledger {
         }
         first
     }
+}
+
+/// Milliseconds since the epoch.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Makes the folders, then takes the next epoch.

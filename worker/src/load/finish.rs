@@ -304,7 +304,8 @@ fn remove_own_files(table: &mut Table, folder: Option<&LoadFolder>) {
     }
 }
 
-fn record(
+/// The record of a load, as it stands at its end.
+pub fn record(
     request: &LoadRequest,
     attempt: u32,
     outcome: HistoryOutcome,

@@ -1,6 +1,7 @@
 //! One load from request to report: the steps of design §4, in order.
 
 mod admit;
+mod batch;
 mod close;
 mod cut;
 mod drift;
@@ -32,6 +33,7 @@ use crate::metrics::Metrics;
 use crate::progress::Phase;
 use crate::source::Store;
 
+pub use batch::{BatchEnd, BatchParts, check_batch, run_batch};
 pub use close::{CloseRequest, close};
 pub use cut::cut;
 pub use drift::{refuse_new_columns, wanted as wanted_columns};

@@ -89,7 +89,8 @@ impl Details {
         Some(if same { first } else { folder_of(first) }.to_owned())
     }
 
-    fn add_task(&mut self, task: &PlannedTask, report: &TaskReport) -> Result<(), LoadFailure> {
+    /// Adds a task with its report.
+    pub fn add_task(&mut self, task: &PlannedTask, report: &TaskReport) -> Result<(), LoadFailure> {
         let rows_in_segments: u64 = report.segments.iter().map(|segment| segment.rows).sum();
         let rows_in_files: u64 = report.files.iter().map(|file| file.loaded).sum();
         if report.files.len() != task.files.len() || rows_in_segments != rows_in_files {

@@ -244,6 +244,16 @@ fn end_task(
     }
 }
 
+/// Removes what a task wrote that is not wanted any more.
+pub fn discard(job: &Job, report: &TaskReport) {
+    remove_segments(job, &report.segments);
+    if let Some(path) = &report.rejected
+        && let Err(error) = job.files.remove(&job.root.join(path))
+    {
+        tracing::warn!(%path, %error, "rejected rows of a batch that is not committed stay behind");
+    }
+}
+
 fn remove_segments(job: &Job, segments: &[Segment]) {
     for segment in segments {
         let path = job.root.join(&segment.path);

@@ -35,7 +35,7 @@ fn progress_and_metrics_count_what_a_load_did() {
     world.put_batch("a.parquet", &batch(vec![("n", numbers), ("v", texts)]));
     let context = world.context();
     let cancel = CancellationToken::new();
-    let serve = http::serve("127.0.0.1:0".parse().unwrap(), context.metrics.clone(), cancel.clone());
+    let serve = http::serve("127.0.0.1:0".parse().unwrap(), context.metrics.clone(), None, cancel.clone());
     let address = RUNTIME.block_on(serve).unwrap();
     assert_eq!(get(address, "/healthz"), ("HTTP/1.1 200 OK".to_owned(), "ok".to_owned()));
 

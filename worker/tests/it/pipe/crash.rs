@@ -1,0 +1,119 @@
+//! Kills and twins: real worker processes on one ledger.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use longshore_crds::{PipeRequest, exit};
+use longshore_storage::ledger::FileState;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde_json::json;
+
+use super::{PATIENCE, file, ledger, numbers, request, run, world};
+use crate::world::World;
+
+const FILES: i64 = 24;
+const ROWS: i64 = 200;
+
+fn put_files(world: &World) {
+    for number in 0..FILES {
+        world.put(&format!("in/{number:02}.parquet"), file(number * ROWS..(number + 1) * ROWS));
+    }
+}
+
+fn spawn(world: &World, request: &PipeRequest) -> Child {
+    let path = world.folder.path().join("pipe.json");
+    if !path.exists() {
+        std::fs::write(&path, serde_json::to_vec(request).unwrap()).unwrap();
+    }
+    Command::new(env!("CARGO_BIN_EXE_longshore-worker"))
+        .args(["pipe", "--memory", "134217728"])
+        .arg("--request")
+        .arg(&path)
+        .arg("--table-dir")
+        .arg(world.root())
+        .arg("--secrets-dir")
+        .arg(world.secrets())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Kills after `delay` unless the process ended before; its exit code if it did.
+fn kill_after(mut child: Child, delay: Duration) -> Option<i32> {
+    let begin = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        if begin.elapsed() >= delay {
+            child.kill().unwrap();
+            return child.wait().unwrap().code();
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// Every file FINISHED once, every row there once.
+fn is_exact(world: &World) {
+    assert_eq!(numbers(world), (0..FILES * ROWS).collect::<Vec<_>>());
+    let files = ledger(world);
+    assert_eq!(files.len() as i64, FILES);
+    assert!(files.iter().all(|(_, entry)| entry.state == FileState::Finished), "{files:?}");
+}
+
+/// `KILLS` processes die at random instants; a file that is FINISHED has its rows in the table at each of them.
+#[test]
+fn a59_killed_at_any_instant_every_file_is_there_once() {
+    let kills: u32 = std::env::var("KILLS").ok().map_or(80, |text| text.parse().expect("KILLS is a number"));
+    let seed = std::env::var("SEED").ok().map_or(7, |text| text.parse().expect("SEED is a number"));
+    let mut random = StdRng::seed_from_u64(seed);
+    let (mut killed, mut ended) = (0, 0);
+    while killed < kills {
+        let world = world();
+        put_files(&world);
+        let request = request(&world, "in/*.parquet", |spec| spec["batchFiles"] = json!(2));
+        let begin = Instant::now();
+        loop {
+            assert!(begin.elapsed() < PATIENCE, "no worker came to its end");
+            let delay = Duration::from_micros(random.random_range(5_000..400_000));
+            match kill_after(spawn(&world, &request), delay) {
+                Some(code) if code == i32::from(exit::LOADED) => break,
+                Some(code) => panic!("a worker that was left alone ended with {code}"),
+                None => killed += 1,
+            }
+            let told = ledger(&world);
+            let finished: u64 =
+                told.iter().filter(|(_, e)| e.state == FileState::Finished).map(|(_, e)| e.rows).sum();
+            let rows = numbers(&world);
+            assert!(rows.len() as u64 >= finished, "FINISHED says {finished}, the table has {}", rows.len());
+            assert!(rows.windows(2).all(|pair| pair[0] != pair[1]), "a row is there twice");
+            if killed >= kills {
+                run(&world, &request);
+                break;
+            }
+        }
+        is_exact(&world);
+        ended += 1;
+    }
+    println!("{killed} kills, {ended} pipes came to their end");
+}
+
+#[test]
+fn two_workers_of_one_pipe_load_each_file_once() {
+    for round in 0..6 {
+        let world = world();
+        put_files(&world);
+        let request = request(&world, "in/*.parquet", |spec| spec["batchFiles"] = json!(2));
+        let first = spawn(&world, &request);
+        std::thread::sleep(Duration::from_millis(round * 60));
+        let second = spawn(&world, &request);
+        let codes = [first, second].map(|child| kill_after(child, PATIENCE));
+        // Who is shut out says so; the newest comes to its end.
+        let [loaded, lost] = [exit::LOADED, exit::CLAIM_LOST].map(|code| Some(i32::from(code)));
+        assert!(codes.contains(&loaded), "{codes:?}");
+        assert!(codes.iter().all(|code| *code == loaded || *code == lost), "{codes:?}");
+        is_exact(&world);
+    }
+}
