@@ -53,10 +53,8 @@ fn errors_of_reading_halve_no_batch_and_every_row_is_there_once() {
     }
     let faults = SERVER.faults();
     let get = |kind| Fault::new(kind).on(Operation::GetObject).bucket(&world.bucket);
-    let added = [
-        faults.add(get(FaultKind::SlowDown).rate(0.2)),
-        faults.add(get(FaultKind::InternalError).rate(0.1)),
-    ];
+    let added =
+        [faults.add(get(FaultKind::SlowDown).rate(0.2)), faults.add(get(FaultKind::InternalError).rate(0.1))];
     let running = start(&world, &request(&world, "in/*.parquet", |spec| spec["batchFiles"] = json!(7)));
     let (end, progress) = running.end();
     added.into_iter().for_each(|fault| faults.remove(fault));
