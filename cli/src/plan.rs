@@ -35,7 +35,8 @@ pub async fn run(args: &PlanArgs, data_dir: &DataDir, cancel: &CancellationToken
     }
     let mut ended = Ended::Done;
     for job in &read.jobs {
-        let this = plan(job, &read.tables, args, data_dir, cancel).await.unwrap_or_else(|error| {
+        let looked = Box::pin(plan(job, &read.tables, args, data_dir, cancel)).await;
+        let this = looked.unwrap_or_else(|error| {
             eprintln!("{}: {error:#}", job.title());
             Ended::Failed
         });

@@ -228,11 +228,13 @@ mod tests {
 
     use super::*;
 
-    fn call(text: &str) -> Result<FilesCall, SqlError> {
+    fn tokens(text: &str) -> Vec<Token> {
         let tokens = Tokenizer::new(&MySqlDialect {}, text).tokenize().unwrap();
-        let tokens: Vec<Token> =
-            tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
-        FilesCall::read(&tokens)
+        tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect()
+    }
+
+    fn call(text: &str) -> Result<FilesCall, SqlError> {
+        FilesCall::read(&tokens(text))
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod files;
 mod help;
 mod load;
 mod manifests;
+mod pipe;
 mod plan;
 mod program;
 mod sql;

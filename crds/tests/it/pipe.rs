@@ -219,7 +219,7 @@ fn every_field_of_a_pipe_reaches_the_request() {
     assert_eq!(PipeRequest::from_json(&serde_json::to_vec(&request).unwrap()).unwrap(), request);
 
     let batch = request.batch_request("pipe/l/3-2", 2, 1);
-    assert_eq!(batch.sources, [request.source.clone()]);
+    assert_eq!(batch.sources, std::slice::from_ref(&request.source));
     assert_eq!((batch.label.as_str(), batch.run, batch.allow_empty), ("pipe/l/3-2", 2, true));
     assert_eq!((batch.on_file_error, batch.rejected_records_limit), (OnFileError::SkipFile, 9));
 

@@ -64,15 +64,13 @@ fn frame_at(bytes: &[u8], at: usize, number: u64) -> Option<&[u8]> {
 fn whole_after(bytes: &[u8], from: usize, next: u64) -> Option<(usize, u64)> {
     let rest = bytes.get(from..)?;
     let starts = rest.windows(MAGIC.len()).enumerate().filter(|(_, window)| *window == MAGIC);
-    let mut skipped = 0;
-    for (at, _) in starts {
+    for (skipped, (at, _)) in (0_u64..).zip(starts) {
         // The one that is torn or damaged may begin here itself.
         for number in next..=next + skipped + 1 {
             if frame_at(bytes, from + at, number).is_some() {
                 return Some((from + at, number));
             }
         }
-        skipped += 1;
     }
     None
 }

@@ -127,14 +127,14 @@ fn open_json(
 ///
 /// # Errors
 /// As for opening and reading such a file.
-pub fn csv_fields(source: &Source, object: Arc<dyn ReadObject>) -> Result<Option<usize>, DecodeError> {
+pub fn csv_fields(source: &Source, object: &Arc<dyn ReadObject>) -> Result<Option<usize>, DecodeError> {
     let by_suffix = format_of_name(object.name());
     let options = match source.format.as_ref().or(by_suffix.as_ref()) {
         Some(Format::Csv(options)) => options,
         _ => return Err(DecodeError::UnknownFormat { file: object.name().to_owned() }),
     };
     let codec = codec(object.name(), options.compression);
-    csv::fields_of_first_record(&object, options, codec)
+    csv::fields_of_first_record(object, options, codec)
 }
 
 /// Names for the fields of a file that has none: those that the source states, else the table's columns, but

@@ -96,7 +96,7 @@ fn named(source: &Source, object: Arc<dyn ReadObject>, sampled: bool) -> Result<
 
 /// A CSV file without a header: its columns are `$1`, `$2` and so on, as many as its first record has fields.
 fn numbered(source: &Source, object: Arc<dyn ReadObject>) -> Result<Option<FileSchema>, InferError> {
-    let Some(fields) = decode::csv_fields(source, Arc::clone(&object))? else { return Ok(None) };
+    let Some(fields) = decode::csv_fields(source, &object)? else { return Ok(None) };
     let names = (1..=fields).map(|number| format!("${number}"));
     let source = Source { columns: Some(names.collect()), ..source.clone() };
     guessed(&open(&source, object)?).map(Some)

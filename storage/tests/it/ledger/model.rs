@@ -160,7 +160,7 @@ impl Run {
     fn step(&mut self, step: &Step) {
         match step {
             Step::Stage(from, count) => {
-                self.record((*from..(*from + *count).min(FILES)).map(staged).collect())
+                self.record((*from..(*from + *count).min(FILES)).map(staged).collect());
             }
             Step::Ignore(number) => self.record(vec![(
                 key(*number),
