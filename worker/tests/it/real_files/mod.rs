@@ -59,8 +59,8 @@ fn load_all(format: &str) -> (Vec<String>, Vec<String>) {
         source.format.clone_from(&case.format);
         source.columns.clone_from(&case.names);
         source.set.clone_from(&case.set);
-        // 1,000 columns need more than a worker's least.
-        let context = LoadContext { memory_bytes: 512 << 20, ..world.context() };
+        // 1,000 columns, and pages of 40 MB, need more than a worker's least.
+        let context = LoadContext { memory_bytes: 2 << 30, ..world.context() };
         let report = world.load_with(request, context);
         match case.rows {
             Some(rows) => {
