@@ -119,10 +119,40 @@ fn format(mut properties: BTreeMap<String, String>) -> Result<Option<Format>, Sq
             }
             _ => value.into(),
         };
-        options.insert(camel_case(&option), value);
+        let field = camel_case(&option);
+        // What StarRocks asks of other stores, and of its sampling, means nothing here.
+        let is_foreign = option.contains('.') || option.starts_with("auto_detect_");
+        if !known(&name).contains(&field.as_str()) {
+            if is_foreign {
+                continue;
+            }
+            return Err(SqlError::FilesCall(format!("{option} is no option of format {name}")));
+        }
+        options.insert(field, value);
     }
     let document = serde_json::json!({ name: options });
     serde_json::from_value(document).map(Some).map_err(|error| SqlError::FilesCall(error.to_string()))
+}
+
+/// The options of a format, as a manifest names them.
+fn known(format: &str) -> &'static [&'static str] {
+    match format {
+        "csv" => &[
+            "columnSeparator",
+            "rowDelimiter",
+            "enclose",
+            "escape",
+            "trimSpace",
+            "skipHeader",
+            "header",
+            "nullValue",
+            "onColumnMismatch",
+            "maxRecordBytes",
+            "compression",
+        ],
+        "json" => &["stripOuterArray", "jsonRoot", "jsonPaths", "maxRecordBytes", "compression"],
+        _ => &[],
+    }
 }
 
 /// `skip_header` as `skipHeader`.
