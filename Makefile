@@ -22,7 +22,7 @@ build: prerequisites ## Build everything (development profile)
 	cargo build --locked --workspace --all-targets
 
 test: prerequisites venv ## All tests; no root and no cluster needed. KILLS=n: how often the crash test kills
-	cargo test --locked --workspace
+	cargo test --locked --workspace --no-fail-fast
 
 fuzz: prerequisites ## Property tests of the decoders for FUZZ_SECONDS (600); what fails is kept in proptest-regressions/
 	cargo test --locked --workspace --no-run
