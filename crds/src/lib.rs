@@ -40,7 +40,8 @@ pub use pipe::{
     AfterLoad, AfterLoadAction, ObjectTag, OnObjectChange, Pipe, PipeLoad, PipeRetry, PipeSpec, StartFrom,
 };
 pub use pipe_progress::{
-    BatchProgress, PIPE_PROGRESS_LIMIT, PIPE_PROGRESS_VERSION, PipeProgress, SourceState,
+    AfterLoadProgress, BatchProgress, PIPE_PROGRESS_LIMIT, PIPE_PROGRESS_VERSION, PipeProgress, SourceState,
+    UNSUPPORTED_STORE,
 };
 pub use pipe_request::{InvalidBatchSize, PIPE_REQUEST_VERSION, PipeRequest};
 pub use pipe_status::{FailedFile, MAX_FAILED_FILES, PipeState, PipeStatus};

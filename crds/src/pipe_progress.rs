@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::{RequestError, refuse_newer};
 use crate::termination::{cut_text, fit};
-use crate::{FailedFile, LoadError, PipeState};
+use crate::{AfterLoadAction, FailedFile, LoadError, PipeState};
 
 /// The newest version of [`PipeProgress`] that this build knows.
 pub const PIPE_PROGRESS_VERSION: u32 = 1;
@@ -43,6 +43,12 @@ pub struct PipeProgress {
     pub lag_seconds: u64,
     /// List requests since the worker started.
     pub list_requests: u64,
+    /// Batches of this worker that ended, however they did.
+    #[serde(default)]
+    pub batches: u64,
+    /// Milliseconds that they took together.
+    #[serde(default)]
+    pub batch_millis: u64,
     /// When a batch was committed last (RFC 3339); absent: this worker committed none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_loaded_time: Option<String>,
@@ -64,10 +70,36 @@ pub struct PipeProgress {
     /// Files in ERROR, the newest first, at most [`MAX_FAILED_FILES`](crate::MAX_FAILED_FILES).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed_files: Vec<FailedFile>,
+    /// What becomes of objects that are loaded; absent: `afterLoad.action` is None.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_load: Option<AfterLoadProgress>,
     /// Lists or texts were cut to fit [`PIPE_PROGRESS_LIMIT`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
 }
+
+/// What becomes of objects that are loaded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AfterLoadProgress {
+    /// What is done with them.
+    pub action: AfterLoadAction,
+    /// Loaded files with which nothing was done yet: most of them wait for the delay.
+    pub pending_files: u64,
+    /// Files with which it was done.
+    pub done_files: u64,
+    /// Files that were left alone: the object was another one by then, or gone.
+    pub left_files: u64,
+    /// Files with which it failed, and is tried again.
+    pub failed_files: u64,
+    /// [`UNSUPPORTED_STORE`]: nothing is done, for the store deletes without a condition. Else the category of the
+    /// last failure; absent: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<LoadError>,
+}
+
+/// The store does not honour `If-Match` where objects are deleted: Stalled, until another action or store is named.
+pub const UNSUPPORTED_STORE: &str = "UnsupportedStore";
 
 /// How the store answers; the condition `SourceReachable`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,10 +156,13 @@ impl PipeProgress {
             ignored_files: 0,
             lag_seconds: 0,
             list_requests: 0,
+            batches: 0,
+            batch_millis: 0,
             last_loaded_time: None,
             last_list_time: None,
             last_full_list_time: None,
             source: None,
+            after_load: None,
             last_error: None,
             batch: None,
             failed_files: Vec::new(),
@@ -157,6 +192,9 @@ impl PipeProgress {
                 progress.failed_files.pop().is_some()
                     || progress.last_error.as_mut().is_some_and(|error| cut_text(&mut error.message, excess))
                     || progress.source.as_mut().is_some_and(|source| cut_text(&mut source.message, excess))
+                    || progress.after_load.as_mut().is_some_and(|after_load| {
+                        after_load.error.as_mut().is_some_and(|error| cut_text(&mut error.message, excess))
+                    })
             },
         )
     }

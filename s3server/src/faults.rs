@@ -17,6 +17,8 @@ pub enum FaultKind {
     InternalError,
     /// 403 with code `AccessDenied`.
     AccessDenied,
+    /// 400 with code `ExpiredToken`, as S3 answers to a session token that ran out.
+    ExpiredToken,
     /// 404 with code `NoSuchKey`.
     NotFound,
     /// The TCP connection is reset after this many bytes of the body.
@@ -44,8 +46,24 @@ pub enum FaultKind {
         /// True: answer 412 when If-Match names the old ETag. False: ignore If-Match, as some stores do.
         honour_if_match: bool,
     },
+    /// Only this many bytes of the body come, and Content-Length says so.
+    Short {
+        /// Bytes of the body that are sent.
+        bytes: u64,
+    },
     /// A listing that names the page just answered as the next one.
     RepeatedPage,
+    /// A small page of a listing, as of a store that lists beside changes of what it lists.
+    OddPage {
+        /// Names of the page, at most.
+        max_keys: u32,
+        /// Its first objects are the last of the page before, if there is one: it goes back by this many.
+        repeats: u32,
+        /// Its last objects are left out.
+        skips: u32,
+    },
+    /// A conditional DeleteObject is done without its condition, as by stores that do not know it.
+    IgnoreIfMatch,
 }
 
 /// A fault: its kind and the requests it hits. By default it hits every request.

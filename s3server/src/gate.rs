@@ -33,6 +33,7 @@ enum Verdict {
     Pass,
     Refuse(S3Error),
     Shape(Shape),
+    Shorten(u64),
 }
 
 impl Gate {
@@ -42,7 +43,7 @@ impl Gate {
             let response = admin::answer(request, &self.faults, &self.counters).await;
             return response.map(|bytes| body::counted(Body::from(bytes), self.counters.clone()));
         }
-        let target = Target::of(request.method(), request.uri());
+        let target = Target::of(request.method(), request.uri(), request.headers());
         let range = request.headers().get(header::RANGE).and_then(|value| value.to_str().ok());
         self.counters.count_request(&target, range);
 
@@ -52,6 +53,7 @@ impl Gate {
             Verdict::Refuse(error) => (error_response(error), None),
             Verdict::Pass => (self.serve(request).await, None),
             Verdict::Shape(shape) => (self.serve(request).await, Some(shape)),
+            Verdict::Shorten(bytes) => (shortened(self.serve(request).await, bytes).await, None),
         };
         let response = readable_by_client(target.operation, response).await;
         self.counters.count_response(target.operation, response.status().as_u16());
@@ -81,6 +83,9 @@ async fn judge(fault: Option<FaultKind>, request: &mut Request<Body>, switch: Re
         Some(FaultKind::NotFound) => {
             Verdict::Refuse(s3_error!(NoSuchKey, "The specified key does not exist."))
         }
+        Some(FaultKind::ExpiredToken) => {
+            Verdict::Refuse(s3_error!(ExpiredToken, "The provided token has expired."))
+        }
         Some(FaultKind::AccessDenied) => Verdict::Refuse(s3_error!(AccessDenied, "Access Denied")),
         Some(FaultKind::Reset { after_bytes }) => Verdict::Shape(Shape::Reset { after_bytes, switch }),
         Some(FaultKind::Truncated { after_bytes }) => Verdict::Shape(Shape::Cut { after_bytes }),
@@ -89,11 +94,26 @@ async fn judge(fault: Option<FaultKind>, request: &mut Request<Body>, switch: Re
             tokio::time::sleep(Duration::from_millis(milliseconds)).await;
             Verdict::Pass
         }
-        Some(inside @ (FaultKind::Changed { .. } | FaultKind::RepeatedPage)) => {
+        Some(FaultKind::Short { bytes }) => Verdict::Shorten(bytes),
+        Some(
+            inside @ (FaultKind::Changed { .. }
+            | FaultKind::RepeatedPage
+            | FaultKind::OddPage { .. }
+            | FaultKind::IgnoreIfMatch),
+        ) => {
             request.extensions_mut().insert(ActiveFault(inside));
             Verdict::Pass
         }
     }
+}
+
+/// The first bytes of a body, under a length that says that there are no more.
+async fn shortened(response: Response<Body>, bytes: u64) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    let whole = body.collect().await.map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
+    let kept = whole.slice(..whole.len().min(usize::try_from(bytes).unwrap_or(usize::MAX)));
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(kept.len()));
+    Response::from_parts(parts, Body::from(kept))
 }
 
 fn error_response(error: S3Error) -> Response<Body> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use http::{Method, Uri};
+use http::{HeaderMap, Method, Uri};
 use serde::{Deserialize, Serialize};
 
 /// An operation that the server counts and can fail on request.
@@ -22,6 +22,12 @@ pub enum Operation {
     PutObject,
     /// Removal of an object.
     DeleteObject,
+    /// A copy of an object under another key.
+    CopyObject,
+    /// The tags of an object.
+    GetObjectTagging,
+    /// Other tags for an object.
+    PutObjectTagging,
     /// Whether a bucket exists.
     HeadBucket,
     /// A new bucket.
@@ -47,13 +53,16 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Reads method, path and query; a path that is no valid UTF-8 gets an empty key.
-    pub fn of(method: &Method, uri: &Uri) -> Self {
+    /// Reads method, path, query and headers; a path that is no valid UTF-8 gets an empty key.
+    pub fn of(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
         let path = percent_decode(uri.path());
         let path = path.strip_prefix('/').unwrap_or(&path);
         let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
         let query = uri.query().unwrap_or_default();
-        let operation = operation_of(method, bucket, key, query);
+        let operation = match operation_of(method, bucket, key, query) {
+            Operation::PutObject if headers.contains_key("x-amz-copy-source") => Operation::CopyObject,
+            operation => operation,
+        };
         Self { operation, bucket: bucket.to_owned(), key: key.to_owned() }
     }
 }
@@ -66,6 +75,8 @@ fn operation_of(method: &Method, bucket: &str, key: &str, query: &str) -> Operat
         ("GET", false, true) if !has_parameter(query, "location") => Operation::ListObjects,
         ("HEAD", false, true) => Operation::HeadBucket,
         ("PUT", false, true) => Operation::CreateBucket,
+        ("GET", false, false) if has_parameter(query, "tagging") => Operation::GetObjectTagging,
+        ("PUT", false, false) if has_parameter(query, "tagging") => Operation::PutObjectTagging,
         ("GET", false, false) => Operation::GetObject,
         ("HEAD", false, false) => Operation::HeadObject,
         ("PUT", false, false) => Operation::PutObject,
@@ -105,7 +116,7 @@ mod tests {
     use super::*;
 
     fn target(method: &str, uri: &str) -> Target {
-        Target::of(&method.parse().unwrap(), &uri.parse().unwrap())
+        Target::of(&method.parse().unwrap(), &uri.parse().unwrap(), &HeaderMap::new())
     }
 
     #[test]
@@ -117,6 +128,13 @@ mod tests {
         assert_eq!(target("GET", "/b/a/c?x-id=GetObject").operation, Operation::GetObject);
         assert_eq!(target("HEAD", "/b").operation, Operation::HeadBucket);
         assert_eq!(target("DELETE", "/b/a").operation, Operation::DeleteObject);
+        assert_eq!(target("PUT", "/b/a?tagging").operation, Operation::PutObjectTagging);
+        let headers = HeaderMap::from_iter([(
+            http::HeaderName::from_static("x-amz-copy-source"),
+            http::HeaderValue::from_static("b/a"),
+        )]);
+        let copy = Target::of(&Method::PUT, &"/b/c".parse().unwrap(), &headers);
+        assert_eq!(copy.operation, Operation::CopyObject);
     }
 
     #[test]

@@ -213,7 +213,7 @@ impl Server {
     /// Gives an object that exists another content. Gives the new ETag without quotes.
     pub fn replace(&self, bucket: &str, key: &str, content: impl AsRef<[u8]>) -> Result<String, ServerError> {
         if self.store.get(bucket, key)?.is_none() {
-            return Err(ServerError::NoSuchKey { bucket: bucket.to_owned(), key: key.to_owned() });
+            return Err(no_such_key(bucket, key));
         }
         self.put(bucket, key, content)
     }
@@ -223,7 +223,23 @@ impl Server {
         if self.store.remove(bucket, key)? {
             return Ok(());
         }
-        Err(ServerError::NoSuchKey { bucket: bucket.to_owned(), key: key.to_owned() })
+        Err(no_such_key(bucket, key))
+    }
+
+    /// The tags of an object, key and value; an error if there is no such object.
+    pub fn tags(&self, bucket: &str, key: &str) -> Result<Vec<(String, String)>, ServerError> {
+        self.store.tags(bucket, key)?.ok_or_else(|| no_such_key(bucket, key))
+    }
+
+    /// Gives an object other tags; an error if there is no such object.
+    pub fn set_tags(&self, bucket: &str, key: &str, tags: &[(&str, &str)]) -> Result<(), ServerError> {
+        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        if self.store.set_tags(bucket, key, tags)? { Ok(()) } else { Err(no_such_key(bucket, key)) }
+    }
+
+    /// The ETag of an object without quotes; None if there is no such object.
+    pub fn etag(&self, bucket: &str, key: &str) -> Result<Option<String>, ServerError> {
+        Ok(self.store.get(bucket, key)?.map(|open| open.object.etag))
     }
 
     /// Adds the keys `{prefix}{i:09}.parquet` for `i` below `count` (at most 1,000,000,000), each of
@@ -295,6 +311,10 @@ impl Server {
         let object = Object { size, etag, modified: SystemTime::now(), content };
         self.store.add_range(bucket, KeyRange::new(prefix, count, object))
     }
+}
+
+fn no_such_key(bucket: &str, key: &str) -> ServerError {
+    ServerError::NoSuchKey { bucket: bucket.to_owned(), key: key.to_owned() }
 }
 
 /// Accepts connections until the stop signal or until the handle is gone; then aborts them all.

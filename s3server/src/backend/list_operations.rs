@@ -13,11 +13,52 @@ use super::store::Store;
 /// The most keys a page has, whatever was asked for.
 const MAX_KEYS: i32 = 1000;
 
-/// ListObjectsV2. With `repeat`, the page names itself as the next one.
+/// How a page departs from a true one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Oddity {
+    /// It names itself as the next one.
+    pub repeats_page: bool,
+    /// Names at most.
+    pub max_keys: Option<u32>,
+    /// Objects of the page before that it begins with.
+    pub repeats: u32,
+    /// Objects that it leaves out at its end.
+    pub skips: u32,
+}
+
+impl Oddity {
+    fn bound(self, max_keys: i32) -> usize {
+        let asked = usize::try_from(max_keys).unwrap_or_default();
+        self.max_keys.map_or(asked, |bound| asked.min(bound.max(1) as usize))
+    }
+
+    /// The page of a request, as odd as it is to be.
+    fn page(self, store: &Store, bucket: &str, request: &ListRequest<'_>) -> S3Result<ListPage> {
+        let mut page = store.list(bucket, request).map_err(wire_error)?;
+        let left = page.objects.len().saturating_sub(self.skips as usize);
+        if page.next.is_some() {
+            page.objects.truncate(left);
+        }
+        if let (Position::Key(key), true) = (&request.position, self.repeats > 0) {
+            // What the page before ended with.
+            let all = ListRequest { position: Position::Start, max_keys: usize::MAX, ..request.clone() };
+            let before = store.list(bucket, &all).map_err(wire_error)?.objects;
+            let end = before.partition_point(|(name, _)| name <= key);
+            let again = before[end.saturating_sub(self.repeats as usize)..end].iter().cloned();
+            page.objects.splice(0..0, again);
+        }
+        if self.repeats_page {
+            page.next = Some(request.position.clone());
+        }
+        Ok(page)
+    }
+}
+
+/// ListObjectsV2.
 pub(crate) fn list_v2(
     store: &Store,
     input: ListObjectsV2Input,
-    repeat: bool,
+    oddity: Oddity,
 ) -> S3Result<ListObjectsV2Output> {
     let position = match (&input.continuation_token, &input.start_after) {
         (Some(token), _) => Position::from_token(token)
@@ -29,13 +70,10 @@ pub(crate) fn list_v2(
     let request = ListRequest {
         prefix: input.prefix.as_deref().unwrap_or_default(),
         delimiter: input.delimiter.as_deref(),
-        position: position.clone(),
-        max_keys: usize::try_from(max_keys).unwrap_or_default(),
+        position,
+        max_keys: oddity.bound(max_keys),
     };
-    let mut page = store.list(&input.bucket, &request).map_err(wire_error)?;
-    if repeat {
-        page.next = Some(position);
-    }
+    let page = oddity.page(store, &input.bucket, &request)?;
     let text = Text::of(input.encoding_type.as_ref());
     let count = page.objects.len() + page.common_prefixes.len();
     let next = page.next.as_ref().map(Position::to_token);
@@ -57,7 +95,7 @@ pub(crate) fn list_v2(
 }
 
 /// ListObjects, the first version: the marker is a key or a common prefix of the page before.
-pub(crate) fn list_v1(store: &Store, input: ListObjectsInput, repeat: bool) -> S3Result<ListObjectsOutput> {
+pub(crate) fn list_v1(store: &Store, input: ListObjectsInput, oddity: Oddity) -> S3Result<ListObjectsOutput> {
     let delimiter = input.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty());
     let position = match input.marker.clone().unwrap_or_default() {
         marker if marker.is_empty() => Position::Start,
@@ -69,12 +107,12 @@ pub(crate) fn list_v1(store: &Store, input: ListObjectsInput, repeat: bool) -> S
         prefix: input.prefix.as_deref().unwrap_or_default(),
         delimiter,
         position,
-        max_keys: usize::try_from(max_keys).unwrap_or_default(),
+        max_keys: oddity.bound(max_keys),
     };
-    let page = store.list(&input.bucket, &request).map_err(wire_error)?;
+    let page = oddity.page(store, &input.bucket, &request)?;
     let text = Text::of(input.encoding_type.as_ref());
     let next = match &page.next {
-        _ if repeat => Some(input.marker.clone().unwrap_or_default()),
+        _ if oddity.repeats_page => Some(input.marker.clone().unwrap_or_default()),
         Some(Position::Key(marker) | Position::Prefix(marker)) => Some(marker.clone()),
         Some(Position::Start) | None => None,
     };

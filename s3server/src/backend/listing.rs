@@ -39,7 +39,7 @@ impl Position {
 }
 
 /// What to list.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ListRequest<'a> {
     pub prefix: &'a str,
     pub delimiter: Option<&'a str>,

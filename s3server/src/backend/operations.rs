@@ -9,14 +9,18 @@ use std::sync::Arc;
 use futures::StreamExt;
 use md5::{Digest, Md5};
 use s3s::dto::{
-    Bucket as WireBucket, CreateBucketInput, CreateBucketOutput, DeleteObjectInput, DeleteObjectOutput, ETag,
-    GetBucketLocationInput, GetBucketLocationOutput, GetObjectInput, GetObjectOutput, HeadBucketInput,
-    HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListBucketsInput, ListBucketsOutput,
-    ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, PutObjectInput,
-    PutObjectOutput, Range as WireRange, StreamingBlob, Timestamp,
+    Bucket as WireBucket, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, CreateBucketInput,
+    CreateBucketOutput, DeleteObjectInput, DeleteObjectOutput, ETag, GetBucketLocationInput,
+    GetBucketLocationOutput, GetObjectInput, GetObjectOutput, GetObjectTaggingInput, GetObjectTaggingOutput,
+    HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListBucketsInput,
+    ListBucketsOutput, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output,
+    PutObjectInput, PutObjectOutput, PutObjectTaggingInput, PutObjectTaggingOutput, Range as WireRange,
+    StreamingBlob, Tag, Timestamp,
 };
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
+use super::list_operations::Oddity;
+use super::object::Object;
 use super::store::{OpenObject, Store};
 use super::{conditions, content, list_operations};
 use crate::error::ServerError;
@@ -50,6 +54,18 @@ impl Backend {
             view.ignore_if_match = !honour_if_match;
         }
         Ok(view)
+    }
+
+    /// Makes a body the content of a key.
+    async fn put(&self, bucket: &str, key: &str, body: Option<StreamingBlob>) -> S3Result<Object> {
+        let file = self.store.new_file();
+        match receive(&file, body).await {
+            Ok((size, etag)) => self.store.adopt(bucket, key, &file, size, etag).map_err(wire_error),
+            Err(error) => {
+                discard(&file);
+                Err(error)
+            }
+        }
     }
 }
 
@@ -99,15 +115,7 @@ impl S3 for Backend {
         let standing = self.store.get(&input.bucket, &input.key).map_err(wire_error)?;
         let etag = standing.as_ref().map(|open| open.object.etag.as_str());
         conditions::check_write(etag, input.if_match.as_ref(), input.if_none_match.as_ref())?;
-        let file = self.store.new_file();
-        let (size, etag) = match receive(&file, input.body).await {
-            Ok(received) => received,
-            Err(error) => {
-                discard(&file);
-                return Err(error);
-            }
-        };
-        let object = self.store.adopt(&input.bucket, &input.key, &file, size, etag).map_err(wire_error)?;
+        let object = self.put(&input.bucket, &input.key, input.body).await?;
         Ok(S3Response::new(PutObjectOutput { e_tag: Some(ETag::Strong(object.etag)), ..Default::default() }))
     }
 
@@ -115,24 +123,79 @@ impl S3 for Backend {
         &self,
         request: S3Request<DeleteObjectInput>,
     ) -> S3Result<S3Response<DeleteObjectOutput>> {
-        self.store.remove(&request.input.bucket, &request.input.key).map_err(wire_error)?;
+        let input = &request.input;
+        let ignores = matches!(request.extensions.get(), Some(ActiveFault(FaultKind::IgnoreIfMatch)));
+        if let Some(condition) = input.if_match.as_ref().filter(|_| !ignores) {
+            let standing = self.store.get(&input.bucket, &input.key).map_err(wire_error)?;
+            let standing = standing.ok_or_else(no_such_key)?;
+            conditions::check_write(Some(&standing.object.etag), Some(condition), None)?;
+        }
+        self.store.remove(&input.bucket, &input.key).map_err(wire_error)?;
         Ok(S3Response::new(DeleteObjectOutput::default()))
+    }
+
+    async fn copy_object(
+        &self,
+        request: S3Request<CopyObjectInput>,
+    ) -> S3Result<S3Response<CopyObjectOutput>> {
+        let input = request.input;
+        let CopySource::Bucket { bucket, key, .. } = &input.copy_source else {
+            return Err(s3_error!(NotImplemented, "only objects of buckets are copied"));
+        };
+        let from = self.store.get(bucket, key).map_err(wire_error)?.ok_or_else(no_such_key)?;
+        conditions::check_write(
+            Some(&from.object.etag),
+            input.copy_source_if_match.as_ref(),
+            input.copy_source_if_none_match.as_ref(),
+        )?;
+        let size = from.object.size;
+        let content = content::stream(from.source, 0..size, false);
+        let object = self.put(&input.bucket, &input.key, Some(content)).await?;
+        let result = CopyObjectResult {
+            e_tag: Some(ETag::Strong(object.etag)),
+            last_modified: Some(Timestamp::from(object.modified)),
+            ..Default::default()
+        };
+        Ok(S3Response::new(CopyObjectOutput { copy_object_result: Some(result), ..Default::default() }))
+    }
+
+    async fn get_object_tagging(
+        &self,
+        request: S3Request<GetObjectTaggingInput>,
+    ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
+        let (bucket, key) = (&request.input.bucket, &request.input.key);
+        let tags = self.store.tags(bucket, key).map_err(wire_error)?.ok_or_else(no_such_key)?;
+        let tag_set = tags.into_iter().map(|(key, value)| Tag { key: Some(key), value: Some(value) });
+        Ok(S3Response::new(GetObjectTaggingOutput { tag_set: tag_set.collect(), version_id: None }))
+    }
+
+    async fn put_object_tagging(
+        &self,
+        request: S3Request<PutObjectTaggingInput>,
+    ) -> S3Result<S3Response<PutObjectTaggingOutput>> {
+        let input = request.input;
+        let tags = input.tagging.tag_set.into_iter();
+        let tags = tags.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect();
+        if self.store.set_tags(&input.bucket, &input.key, tags).map_err(wire_error)? {
+            return Ok(S3Response::new(PutObjectTaggingOutput::default()));
+        }
+        Err(no_such_key())
     }
 
     async fn list_objects_v2(
         &self,
         request: S3Request<ListObjectsV2Input>,
     ) -> S3Result<S3Response<ListObjectsV2Output>> {
-        let repeat = repeats_page(&request);
-        list_operations::list_v2(&self.store, request.input, repeat).map(S3Response::new)
+        let oddity = oddity(&request);
+        list_operations::list_v2(&self.store, request.input, oddity).map(S3Response::new)
     }
 
     async fn list_objects(
         &self,
         request: S3Request<ListObjectsInput>,
     ) -> S3Result<S3Response<ListObjectsOutput>> {
-        let repeat = repeats_page(&request);
-        list_operations::list_v1(&self.store, request.input, repeat).map(S3Response::new)
+        let oddity = oddity(&request);
+        list_operations::list_v1(&self.store, request.input, oddity).map(S3Response::new)
     }
 
     async fn list_buckets(
@@ -194,8 +257,14 @@ fn no_such_key() -> S3Error {
     s3_error!(NoSuchKey, "The specified key does not exist.")
 }
 
-fn repeats_page<T>(request: &S3Request<T>) -> bool {
-    matches!(request.extensions.get(), Some(ActiveFault(FaultKind::RepeatedPage)))
+fn oddity<T>(request: &S3Request<T>) -> Oddity {
+    match request.extensions.get() {
+        Some(ActiveFault(FaultKind::RepeatedPage)) => Oddity { repeats_page: true, ..Oddity::default() },
+        Some(ActiveFault(FaultKind::OddPage { max_keys, repeats, skips })) => {
+            Oddity { repeats_page: false, max_keys: Some(*max_keys), repeats: *repeats, skips: *skips }
+        }
+        _ => Oddity::default(),
+    }
 }
 
 fn byte_range(range: Option<&WireRange>, size: u64) -> S3Result<Range<u64>> {

@@ -31,8 +31,13 @@ pub(crate) struct Store {
     root: PathBuf,
     next_number: AtomicU64,
     buckets: RwLock<BTreeMap<String, Bucket>>,
+    /// Tags by bucket, key and ETag, in memory only.
+    tags: Mutex<BTreeMap<(String, String, String), Tags>>,
     journal: Mutex<Journal>,
 }
+
+/// Tags of an object: key and value.
+pub(crate) type Tags = Vec<(String, String)>;
 
 /// An object together with its open content, so that a later replacement does not disturb the reader.
 #[derive(Debug)]
@@ -79,7 +84,8 @@ impl Store {
             buckets.entry(record.bucket.clone()).or_default().insert(record.key.clone(), object);
         }
         let journal = Mutex::new(Journal::rewrite(&index, records.values())?);
-        Ok(Self { root, next_number: AtomicU64::new(next_number), buckets: RwLock::new(buckets), journal })
+        let (next_number, tags) = (AtomicU64::new(next_number), Mutex::default());
+        Ok(Self { root, next_number, buckets: RwLock::new(buckets), tags, journal })
     }
 
     /// Makes a bucket; one that exists stays as it is.
@@ -177,6 +183,22 @@ impl Store {
             Content::Zeros => Source::Zeros,
         };
         Ok(Some(OpenObject { object, source }))
+    }
+
+    /// The tags of an object; None if there is none.
+    pub fn tags(&self, bucket: &str, key: &str) -> Result<Option<Tags>, ServerError> {
+        let Some(open) = self.get(bucket, key)? else { return Ok(None) };
+        let place = (bucket.to_owned(), key.to_owned(), open.object.etag);
+        let tags = self.tags.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Some(tags.get(&place).cloned().unwrap_or_default()))
+    }
+
+    /// Gives an object other tags; false if there is none.
+    pub fn set_tags(&self, bucket: &str, key: &str, tags: Tags) -> Result<bool, ServerError> {
+        let Some(open) = self.get(bucket, key)? else { return Ok(false) };
+        let place = (bucket.to_owned(), key.to_owned(), open.object.etag);
+        self.tags.lock().unwrap_or_else(PoisonError::into_inner).insert(place, tags);
+        Ok(true)
     }
 
     /// One page of keys.

@@ -26,6 +26,7 @@ mod merge;
 mod meta;
 mod names;
 mod reader;
+mod settled;
 mod sorted;
 mod writer;
 
@@ -35,6 +36,7 @@ pub use error::LedgerError;
 pub use key::FileKey;
 pub use meta::{LedgerCount, LedgerTotals};
 pub use reader::{LedgerReader, ledgers};
+pub use settled::{LoadedBatch, OpenFile, Settled};
 pub use writer::{Ledger, LedgerOptions};
 
 pub(crate) use crate::table::PIPES_FOLDER;

@@ -166,6 +166,14 @@ impl Ledger {
         &self.epoch
     }
 
+    pub(super) fn files(&self) -> &dyn FileSystem {
+        self.files.as_ref()
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.reader.folder
+    }
+
     /// What is known, for look-ups.
     pub fn reader(&mut self) -> &mut LedgerReader {
         &mut self.reader
@@ -306,7 +314,11 @@ impl Ledger {
         Ok(())
     }
 
-    fn holds_epoch(&self, table: &mut Table) -> Result<(), LedgerError> {
+    /// Whether the epoch of this ledger is still the newest: who waits for long asks now and then.
+    ///
+    /// # Errors
+    /// `PipeEpochLost`: another worker took over, or a person put files back.
+    pub fn holds_epoch(&self, table: &mut Table) -> Result<(), LedgerError> {
         table.refresh()?;
         let newest = table.newest_pipe_epoch(self.epoch.ledger())?;
         if newest == self.epoch.number() {

@@ -23,6 +23,21 @@ pub fn register(registry: &Registry, pipe: &PipeProgress) -> Result<(), promethe
         files.with_label_values(&[&*pipe.ledger, state]).set(as_float(count));
     }
     registry.register(Box::new(files))?;
+    if let Some(after_load) = &pipe.after_load {
+        let files = GaugeVec::new(
+            Opts::new("longshore_pipe_after_load_files", "Loaded files by what became of their objects."),
+            &["ledger", "state"],
+        )?;
+        for (state, count) in [
+            ("pending", after_load.pending_files),
+            ("done", after_load.done_files),
+            ("left", after_load.left_files),
+            ("failed", after_load.failed_files),
+        ] {
+            files.with_label_values(&[&*pipe.ledger, state]).set(as_float(count));
+        }
+        registry.register(Box::new(files))?;
+    }
     let seconds = |instant: &Option<String>| {
         let instant = instant.as_deref().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
         instant.map_or(0.0, |instant| instant.timestamp_millis() as f64 / 1_000.0)
@@ -34,6 +49,13 @@ pub fn register(registry: &Registry, pipe: &PipeProgress) -> Result<(), promethe
             "longshore_pipe_oldest_waiting_seconds",
             "Age of the file that waits longest, since it was listed.",
             as_float(pipe.lag_seconds),
+        ),
+        ("longshore_pipe_backlog_files", "Files that wait.", as_float(pipe.unloaded_files)),
+        ("longshore_pipe_batches", "Batches of this worker that ended.", as_float(pipe.batches)),
+        (
+            "longshore_pipe_batch_seconds",
+            "Seconds that the batches of this worker took together.",
+            as_float(pipe.batch_millis) / 1_000.0,
         ),
         ("longshore_pipe_list_requests", "List requests of this worker.", as_float(pipe.list_requests)),
         (

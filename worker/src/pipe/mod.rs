@@ -10,23 +10,30 @@
 //! what need not be looked at again. A worker may die at any instant: the next one takes a new epoch, reads from
 //! the log what became of the last batch, and goes on.
 
+mod after_load;
 mod batch;
 mod blame;
+mod compaction;
+mod end;
 mod line;
 mod listing;
 mod metrics;
 mod progress;
 mod retry;
+mod rounds;
 mod rules;
 mod run;
 mod schedule;
 
+pub use after_load::InvalidAfterLoad;
 pub use blame::{Blame, blame};
+pub use end::{PipeEnd, PipeFailure};
 pub use line::{BatchLimits, DEATHS, Line, Next, Waiting};
 pub use listing::{Found, ListError};
 pub use metrics::register as register_metrics;
 pub use progress::{SharedProgress, instant};
 pub use retry::{Retry, RetryError, retry};
+pub use rounds::{Round, RoundLimits, Rounds};
 pub use rules::{InvalidStart, Rules, Verdict};
-pub use run::{PipeContext, PipeEnd, PipeFailure, run};
-pub use schedule::{Backoff, pause_after_listing};
+pub use run::{PipeContext, run};
+pub use schedule::Backoff;

@@ -10,18 +10,22 @@ use longshore_storage::durable::Posix;
 use longshore_storage::ledger::{
     BatchId, FileEvent, FileFault, FileKey, FileState, Ledger, LedgerError, LedgerOptions,
 };
-use longshore_storage::table::{Table, TableError};
+use longshore_storage::table::Table;
 use tokio::task::block_in_place;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::after_load::AfterLoad;
 use super::batch::{Batches, Ended};
 use super::blame::{Blame, blame};
+use super::compaction::{self, Compaction};
+use super::end::{PipeEnd, PipeFailure};
 use super::line::{BatchLimits, DEATHS, Line, Next, Waiting};
 use super::listing::{self, ListError};
 use super::progress::{SharedProgress, instant};
-use super::rules::{InvalidStart, Rules};
-use super::schedule::{Backoff, pause_after_listing};
+use super::rounds::{Round, RoundLimits, Rounds};
+use super::rules::Rules;
+use super::schedule::Backoff;
 use crate::load::{LoadContext, LoadFailure, check_batch};
 use crate::metrics::Metrics;
 use crate::source::{ConnectContext, Operation, PathPattern, SourceError, Store};
@@ -32,6 +36,10 @@ const WINDOW: usize = 65_536;
 const MAX_CONCURRENT_REQUESTS: usize = 32;
 /// Wait for what a person must mend.
 const MENDING_WAIT: Duration = Duration::from_secs(60);
+/// Between two looks of an idle worker whether its epoch is still the newest.
+const EPOCH_LOOK: Duration = Duration::from_secs(5);
+/// How long batches go on before a listing that stopped for them does.
+const BATCHES_FIRST: Duration = Duration::from_secs(30);
 /// Category of a file in whose batches the worker died.
 const WORKER_DIED: &str = "WorkerDied";
 
@@ -52,83 +60,6 @@ pub struct PipeContext {
     pub progress: SharedProgress,
     /// Stops the pipe: the batch that runs is given up, and nothing of it is visible.
     pub cancel: CancellationToken,
-}
-
-/// Why a pipe's worker ends before its work is done.
-#[derive(Debug, thiserror::Error)]
-pub enum PipeFailure {
-    /// The request cannot be worked on.
-    #[error(transparent)]
-    Start(#[from] InvalidStart),
-    /// A path of it.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// The table.
-    #[error(transparent)]
-    Table(#[from] TableError),
-    /// The ledger.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// A commit whose end is not known, or an epoch that is lost.
-    #[error(transparent)]
-    Batch(Box<LoadFailure>),
-}
-
-impl PipeFailure {
-    /// CamelCase, stable.
-    pub fn category(&self) -> &'static str {
-        match self {
-            Self::Start(_) => "InvalidRequest",
-            Self::Source(error) => error.category(),
-            Self::Table(error) => error.category(),
-            Self::Ledger(error) => error.category(),
-            Self::Batch(failure) => failure.category(),
-        }
-    }
-
-    /// The worker's exit code (`crds/exit.rs`).
-    pub fn exit_code(&self) -> u8 {
-        match self.category() {
-            "OutcomeUnknown" => exit::OUTCOME_UNKNOWN,
-            "PipeEpochLost" => exit::CLAIM_LOST,
-            "DiskFull" | "VolumeError" | "ReadOnlyVolume" => exit::TRANSIENT,
-            "Terminated" => exit::TERMINATED,
-            _ => match self {
-                Self::Start(_) => exit::REQUEST,
-                Self::Source(error) if error.is_transient() => exit::TRANSIENT,
-                Self::Source(_) => exit::SOURCE,
-                Self::Table(_) | Self::Ledger(_) => exit::TABLE_REFUSED,
-                Self::Batch(failure) => failure.exit_code(),
-            },
-        }
-    }
-}
-
-/// How a pipe's worker ended.
-#[derive(Debug)]
-pub enum PipeEnd {
-    /// `autoIngest: false`: every file that was listed is loaded, left alone or given up. The number of those
-    /// in ERROR.
-    Finished {
-        /// Files in ERROR.
-        errors: u64,
-    },
-    /// Stopped from outside: the next worker goes on.
-    Stopped,
-    /// It cannot go on.
-    Failed(PipeFailure),
-}
-
-impl PipeEnd {
-    /// The worker's exit code (`crds/exit.rs`).
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Finished { errors: 0 } => exit::LOADED,
-            Self::Finished { .. } => exit::QUALITY,
-            Self::Stopped => exit::TERMINATED,
-            Self::Failed(failure) => failure.exit_code(),
-        }
-    }
 }
 
 /// Runs a pipe until it is finished (`autoIngest: false`), stopped, or cannot go on.
@@ -162,10 +93,15 @@ struct Pipe<'a> {
     store: Option<Store>,
     table: Table,
     ledger: Ledger,
+    compaction: Compaction,
     line: Line,
-    next_listing: Instant,
-    was_listed: bool,
+    /// Instants of the rounds are counted from here.
+    began: Instant,
+    rounds: Rounds,
     backoff: Backoff,
+    /// Of listings: batches do not wait for them.
+    list_backoff: Backoff,
+    after_load: Option<AfterLoad>,
 }
 
 impl<'a> Pipe<'a> {
@@ -178,6 +114,10 @@ impl<'a> Pipe<'a> {
             let ledger = Ledger::begin(&mut table, &request.ledger, LedgerOptions::default())?;
             Ok((table, ledger))
         })?;
+        let mut after_load = AfterLoad::of(request, &patterns)?;
+        if let Some(after_load) = &mut after_load {
+            block_in_place(|| after_load.begin(&table, &ledger))?;
+        }
         let begun_ms = i64::try_from(ledger.reader().begun_ms()).unwrap_or(i64::MAX);
         let mut pipe = Self {
             rules: Rules::new(request, begun_ms)?,
@@ -187,22 +127,30 @@ impl<'a> Pipe<'a> {
             load: LoadContext {
                 table_root: context.table_root.clone(),
                 secrets_dir: context.secrets_dir.clone(),
-                memory_bytes: context.memory_bytes,
+                memory_bytes: context.memory_bytes - compaction::memory(context.memory_bytes),
                 metrics: context.metrics.clone(),
                 cancel: context.cancel.clone(),
             },
+            rounds: Rounds::new(patterns.len()),
             patterns,
             store: None,
             table,
             ledger,
+            compaction: Compaction::new(&context.table_root, context.memory_bytes),
             line: Line::default(),
-            next_listing: Instant::now(),
-            was_listed: false,
+            began: Instant::now(),
             backoff: Backoff::default(),
+            list_backoff: Backoff::default(),
+            after_load,
         };
         let epoch = pipe.ledger.epoch().number();
         context.progress.change(|document| document.epoch = epoch);
         block_in_place(|| pipe.blame_deaths())?;
+        if pipe.ledger.totals().of(FileState::Unloaded).files > 0 {
+            // They were listed before.
+            pipe.rounds.begin(Round::Full, Duration::ZERO);
+            pipe.rounds.pause(0, BATCHES_FIRST, true);
+        }
         Ok(pipe)
     }
 
@@ -247,75 +195,167 @@ impl<'a> Pipe<'a> {
             if self.context.cancel.is_cancelled() {
                 return Ok(PipeEnd::Stopped);
             }
-            if self.is_listing_due() && !self.list().await? {
+            if self.is_listing_due() {
+                self.list().await?;
+            }
+            let next = match self.next()? {
+                Next::Batch(files) => {
+                    self.compaction.give_way();
+                    self.load(files).await?;
+                    self.compaction.begin_if_due(self.table.version(), false);
+                    self.settle(true).await?;
+                    continue;
+                }
+                next => next,
+            };
+            if self.rounds.go_on() || self.settle(false).await? {
                 continue;
             }
-            match self.next()? {
-                Next::Batch(files) => self.load(files).await?,
-                Next::At(due_ms) => {
-                    let due = Instant::now() + Duration::from_millis(due_ms.saturating_sub(now_ms()));
-                    let lists_again = self.request.auto_ingest || !self.was_listed;
-                    self.wait_until(if lists_again { due.min(self.next_listing) } else { due }).await;
-                }
-                Next::Nothing if !self.request.auto_ingest && self.was_listed => return Ok(self.finish()),
-                Next::Nothing => self.wait_until(self.next_listing).await,
+            self.compaction.begin_if_due(self.table.version(), true);
+            let next_try = match next {
+                Next::At(due_ms) => Some(due_ms),
+                _ => None,
+            };
+            if next_try.is_none() && !self.lists_again() {
+                return Ok(self.finish());
             }
+            self.idle_until(self.next_work(next_try)).await?;
         }
+    }
+
+    /// The next listing, a file that is tried again, or what is done after loading: whichever comes first.
+    fn next_work(&self, next_try_ms: Option<u64>) -> Instant {
+        let at = |ms: u64| Instant::now().checked_add(Duration::from_millis(ms.saturating_sub(now_ms())));
+        let listing = self.lists_again().then(|| self.next_listing());
+        let settling = self.after_load.as_ref().and_then(AfterLoad::due_ms).and_then(at);
+        let first = [listing, next_try_ms.and_then(at), settling].into_iter().flatten().min();
+        first.unwrap_or_else(|| Instant::now() + MENDING_WAIT)
+    }
+
+    /// Does some of what is done after loading, if it is due; false: there is nothing more to do now.
+    async fn settle(&mut self, is_busy: bool) -> Result<bool, PipeFailure> {
+        let Some(mut after_load) = self.after_load.take_if(|it| it.is_due(now_ms(), is_busy)) else {
+            return Ok(false);
+        };
+        let settled = match self.connect().await {
+            Ok(store) => after_load.turn(&store, &self.table, &self.ledger, now_ms()).await,
+            Err(error) => {
+                after_load.failed(&error, now_ms());
+                Ok(false)
+            }
+        };
+        self.after_load = Some(after_load);
+        Ok(settled? && !self.context.cancel.is_cancelled())
+    }
+
+    fn lists_again(&self) -> bool {
+        self.request.auto_ingest || !self.rounds.was_full()
+    }
+
+    fn limits(&self) -> RoundLimits {
+        RoundLimits {
+            poll_interval: Duration::from_secs(self.request.poll_interval_seconds.into()),
+            requests_per_hour: self.request.max_list_requests_per_hour,
+        }
+    }
+
+    fn next_listing(&self) -> Instant {
+        self.began + self.rounds.next(self.limits()).0
     }
 
     fn is_listing_due(&self) -> bool {
-        let once = !self.request.auto_ingest && self.was_listed;
-        !once && Instant::now() >= self.next_listing
+        self.lists_again() && Instant::now() >= self.next_listing()
     }
 
-    /// Lists; false: the store did not answer, and was waited for.
-    async fn list(&mut self) -> Result<bool, PipeFailure> {
-        let Some(store) = self.connected().await else { return Ok(false) };
+    /// Lists, until the round is at its end, the store fails, or batches wait for long.
+    async fn list(&mut self) -> Result<(), PipeFailure> {
         let before = self.list_requests();
-        let listed = listing::list(&store, &self.patterns, &self.rules, &mut self.ledger, now_ms()).await;
+        self.rounds.begin(self.rounds.next(self.limits()).1, self.began.elapsed());
+        let place = self.rounds.place();
+        let store = match self.connect().await {
+            Ok(store) => store,
+            Err(error) => {
+                self.after_failed_listing(&error, 0);
+                return Ok(());
+            }
+        };
+        let listed =
+            listing::list(&store, &self.patterns, &self.rules, &mut self.ledger, &mut self.rounds, now_ms());
+        let listed = listed.await;
         let requests = self.list_requests() - before;
         match listed {
             Ok(found) => {
-                tracing::info!(listed = found.listed, new = found.staged, requests, "listed");
-                self.backoff.answered();
-                let now = now_ms();
+                let whole = !found.yields;
+                tracing::info!(listed = found.listed, new = found.staged, requests, whole, "listed");
+                self.list_backoff.answered();
                 self.context.progress.source(None, None);
-                self.context.progress.change(|document| {
-                    document.last_list_time = Some(instant(now));
-                    document.last_full_list_time = Some(instant(now));
-                });
-                self.was_listed = true;
-                let poll = Duration::from_secs(self.request.poll_interval_seconds.into());
-                let pause = pause_after_listing(poll, requests, self.request.max_list_requests_per_hour);
-                self.next_listing = Instant::now() + pause;
-                Ok(true)
+                if found.yields {
+                    self.rounds.pause(requests, self.began.elapsed() + BATCHES_FIRST, true);
+                } else {
+                    self.end_round(requests);
+                }
+                Ok(())
             }
             Err(ListError::Ledger(error)) => Err(error.into()),
-            Err(ListError::Source(SourceError::Cancelled)) => Ok(false),
             Err(ListError::Source(error)) => {
-                self.wait_for_store(error.category(), error.to_string()).await;
-                Ok(false)
+                if self.rounds.place() != place {
+                    self.list_backoff.answered();
+                }
+                self.after_failed_listing(&error, requests);
+                Ok(())
             }
         }
+    }
+
+    fn end_round(&mut self, requests: u64) {
+        let Some((round, began)) = self.rounds.end(requests) else { return };
+        let now = now_ms();
+        let age = self.began.elapsed().saturating_sub(began);
+        let began = now.saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+        self.context.progress.change(|document| {
+            document.last_list_time = Some(instant(now));
+            if round == Round::Full {
+                // What was there by then is known.
+                document.last_full_list_time = Some(instant(began));
+            }
+        });
+    }
+
+    /// The round goes on later where it stood. What waits for its batch does not wait for it.
+    fn after_failed_listing(&mut self, error: &SourceError, requests: u64) {
+        if matches!(error, SourceError::Cancelled) {
+            return;
+        }
+        let wait = self.list_backoff.failed(random());
+        self.rounds.pause(requests, self.began.elapsed() + wait, false);
+        self.tell_unreachable(error.category(), error.to_string(), wait);
     }
 
     /// The store, connected if it was not; `None`: that failed, and was waited for.
     async fn connected(&mut self) -> Option<Store> {
-        if self.store.is_none() {
-            let context = ConnectContext {
-                secrets_dir: self.context.secrets_dir.clone(),
-                runtime: tokio::runtime::Handle::current(),
-                metrics: Arc::clone(&self.context.metrics.requests),
-                cancel: self.context.cancel.clone(),
-                max_concurrent_requests: MAX_CONCURRENT_REQUESTS,
-            };
-            match Store::connect(&self.request.source.s3, &context).await {
-                Ok(store) => self.store = Some(store),
-                Err(SourceError::Cancelled) => {}
-                Err(error) => self.wait_for_store(error.category(), error.to_string()).await,
+        match self.connect().await {
+            Ok(store) => Some(store),
+            Err(SourceError::Cancelled) => None,
+            Err(error) => {
+                self.wait_for_store(error.category(), error.to_string()).await;
+                None
             }
         }
-        self.store.clone()
+    }
+
+    async fn connect(&mut self) -> Result<Store, SourceError> {
+        if let Some(store) = &self.store {
+            return Ok(store.clone());
+        }
+        let context = ConnectContext {
+            secrets_dir: self.context.secrets_dir.clone(),
+            runtime: tokio::runtime::Handle::current(),
+            metrics: Arc::clone(&self.context.metrics.requests),
+            cancel: self.context.cancel.clone(),
+            max_concurrent_requests: MAX_CONCURRENT_REQUESTS,
+        };
+        let store = Store::connect(&self.request.source.s3, &context).await?;
+        Ok(self.store.insert(store).clone())
     }
 
     /// The next batch. What waits in the ledger beyond what is held in memory is read when that is used up.
@@ -365,6 +405,9 @@ impl<'a> Pipe<'a> {
             Ended::Recorded { version, faults } => {
                 self.backoff.answered();
                 if version.is_some() {
+                    if let Some(after_load) = &mut self.after_load {
+                        after_load.loaded();
+                    }
                     self.context
                         .progress
                         .change(|document| document.last_loaded_time = Some(instant(now_ms())));
@@ -392,9 +435,10 @@ impl<'a> Pipe<'a> {
         tracing::info!(number = batch.number(), files = files.len(), bytes, "a batch begins");
         let progress = &self.context.progress;
         progress.begin_batch(batch.number(), files.len() as u64, bytes);
+        let began = Instant::now();
         progress.change(|document| document.loading_files = files.len() as u64);
         let ended = batches.run(&mut self.table, &mut self.ledger, &batch, files, now_ms())?;
-        progress.change(|document| document.batch = None);
+        progress.end_batch(began.elapsed());
         let is_unknown = matches!(&ended, Ended::Failed(failure) if blame(failure) == Blame::Unknown);
         if matches!(ended, Ended::Failed(_)) && !is_unknown {
             self.ledger.forget(&batch);
@@ -457,7 +501,11 @@ impl<'a> Pipe<'a> {
     fn tell(&self) {
         self.context.progress.take_totals(self.ledger.totals(), self.line.oldest_ms(), now_ms());
         let requests = self.list_requests();
-        self.context.progress.change(|document| document.list_requests = requests);
+        let loaded = self.ledger.totals().of(FileState::Finished).files;
+        let after_load = self.after_load.as_ref().map(|after_load| after_load.progress(loaded));
+        self.context.progress.change(|document| {
+            (document.list_requests, document.after_load) = (requests, after_load);
+        });
     }
 
     fn list_requests(&self) -> u64 {
@@ -466,11 +514,15 @@ impl<'a> Pipe<'a> {
 
     async fn wait_for_store(&mut self, category: &str, message: String) {
         let wait = self.backoff.failed(random());
+        self.tell_unreachable(category, message, wait);
+        self.wait_until(Instant::now() + wait).await;
+    }
+
+    fn tell_unreachable(&self, category: &str, message: String, wait: Duration) {
         tracing::warn!(%category, ?wait, "the store does not answer as it must: {message}");
         let next = now_ms().saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
         self.context.progress.source(Some((category, message)), Some(next));
         self.tell();
-        self.wait_until(Instant::now() + wait).await;
     }
 
     async fn wait_backing_off(&mut self) {
@@ -485,6 +537,14 @@ impl<'a> Pipe<'a> {
         self.context.progress.change(|document| document.last_error = Some(error));
         self.tell();
         self.wait_until(Instant::now() + MENDING_WAIT).await;
+    }
+
+    /// Waits for a while, and looks whether another worker took over, or a person put files back: who has nothing to
+    /// write would not hear of it.
+    async fn idle_until(&mut self, instant: Instant) -> Result<(), PipeFailure> {
+        block_in_place(|| self.ledger.holds_epoch(&mut self.table))?;
+        self.wait_until(instant.min(Instant::now() + EPOCH_LOOK)).await;
+        Ok(())
     }
 
     /// Waits, but not after the end.

@@ -1,4 +1,4 @@
-//! When a pipe lists, and how long it waits for a store that does not answer: pure.
+//! How long a pipe waits for a store that does not answer: pure.
 
 use std::time::Duration;
 
@@ -27,14 +27,6 @@ impl Backoff {
     }
 }
 
-/// When the whole source is listed next: after the poll interval, or later where that would take more list requests
-/// an hour than the pipe may make.
-pub fn pause_after_listing(poll: Duration, requests: u64, requests_per_hour: u32) -> Duration {
-    let affordable =
-        Duration::from_secs(3_600).mul_f64(requests as f64 / f64::from(requests_per_hour.max(1)));
-    poll.max(affordable)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,12 +38,5 @@ mod tests {
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
         backoff.answered();
         assert_eq!(backoff.failed(0), Duration::from_millis(500));
-    }
-
-    #[test]
-    fn listings_keep_to_the_budget() {
-        let poll = Duration::from_secs(10);
-        assert_eq!(pause_after_listing(poll, 5, 3_600), poll);
-        assert_eq!(pause_after_listing(poll, 1_000, 3_600), Duration::from_secs(1_000));
     }
 }

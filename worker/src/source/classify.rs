@@ -29,6 +29,10 @@ impl Subject<'_> {
             Operation::List => "list",
             Operation::Get | Operation::Head => "read",
             Operation::AssumeRole => "assume role",
+            Operation::Put => "write",
+            Operation::Delete => "delete",
+            Operation::Copy => "copy",
+            Operation::Tag => "tag",
         }
     }
 
@@ -187,10 +191,22 @@ fn advice(code: &str, operation: Operation) -> &'static str {
         "RequestTimeTooSkewed" => {
             "the clocks of this machine and of the store differ: set this machine's clock"
         }
-        _ if operation == Operation::List => {
-            "grant this identity s3:ListBucket on the bucket, or check its keys"
-        }
-        _ => "grant this identity s3:GetObject on the object, or check its keys",
+        _ => match operation {
+            Operation::List => "grant this identity s3:ListBucket on the bucket, or check its keys",
+            Operation::Put => "grant this identity s3:PutObject on the bucket, or check its keys",
+            Operation::Delete => {
+                "grant this identity s3:DeleteObject and s3:GetObject on the object, or check its keys"
+            }
+            Operation::Copy => {
+                "grant this identity s3:GetObject on the object and s3:PutObject where it goes, or check its keys"
+            }
+            Operation::Tag => {
+                "grant this identity s3:GetObjectTagging and s3:PutObjectTagging on the object, or check its keys"
+            }
+            Operation::Get | Operation::Head | Operation::AssumeRole => {
+                "grant this identity s3:GetObject on the object, or check its keys"
+            }
+        },
     }
 }
 

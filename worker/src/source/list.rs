@@ -2,6 +2,7 @@
 //! folders at a time, page by page in the order of keys.
 
 use std::collections::{HashSet, VecDeque};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
@@ -22,28 +23,29 @@ const FOLDERS_AT_ONCE: [usize; 2] = [16, 4];
 
 type Pages = mpsc::Sender<Vec<ListedObject>>;
 
-/// Gives the objects that match, page by page in the order of keys, each once.
+/// Gives the objects that match and whose keys come after `after`, page by page in the order of keys, each once,
+/// as long as `on_page` goes on.
 pub(super) async fn list(
     store: &Arc<S3Store>,
     pattern: &PathPattern,
-    on_page: &mut (dyn FnMut(&[ListedObject]) + Send),
+    after: Option<&str>,
+    on_page: &mut super::OnPage<'_>,
 ) -> Result<(), SourceError> {
     let walk = Arc::new(Walk {
         store: store.clone(),
         bucket: pattern.bucket().to_owned(),
         glob: pattern.glob().clone(),
     });
+    let prefix = walk.glob.literal_prefix();
+    let Some(part) = Part::of(prefix, after) else { return Ok(()) };
     if !walk.glob.has_wildcards() {
-        if let Some(object) = walk.single_key().await? {
-            on_page(&[object]);
+        if let Some(object) = walk.single_key().await?.filter(|object| part.has(&object.key)) {
+            let (ControlFlow::Continue(()) | ControlFlow::Break(())) = on_page(&[object]);
         }
         return Ok(());
     }
-    let root = Folder {
-        prefix: walk.glob.literal_prefix().to_owned(),
-        position: walk.glob.after_prefix().clone(),
-        depth: 0,
-    };
+    let root =
+        Folder { prefix: prefix.to_owned(), position: walk.glob.after_prefix().clone(), depth: 0, part };
     let mut listing = walk.start(root);
     let mut last: Option<String> = None;
     while let Some(page) = store.or_cancelled(listing.pages.recv()).await? {
@@ -56,7 +58,10 @@ pub(super) async fn list(
             ));
         }
         last = page.last().map(|object| object.key.clone()).or(last);
-        on_page(&page);
+        if on_page(&page).is_break() {
+            // What is being listed ends with it.
+            return Ok(());
+        }
     }
     listing.end().await
 }
@@ -72,6 +77,45 @@ struct Folder {
     prefix: String,
     position: Position,
     depth: usize,
+    part: Part,
+}
+
+/// What of a folder is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Whole,
+    /// What comes after a key, which begins with the folder's prefix.
+    After(String),
+}
+
+impl Part {
+    /// The part of a folder that comes after a key of the whole listing; `None`: nothing of it does.
+    fn of(prefix: &str, after: Option<&str>) -> Option<Self> {
+        match after {
+            None => Some(Self::Whole),
+            Some(after) if after.starts_with(prefix) => Some(Self::After(after.to_owned())),
+            Some(after) => (after < prefix).then_some(Self::Whole),
+        }
+    }
+
+    fn key(&self) -> Option<&str> {
+        match self {
+            Self::Whole => None,
+            Self::After(key) => Some(key),
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.key().is_none_or(|key| name > key)
+    }
+
+    /// The name in the folder from which its own listing goes on: that of the folder below that holds the key,
+    /// which may hold more, or the key itself.
+    fn begins_after(&self, prefix: &str) -> Option<String> {
+        let key = self.key()?;
+        let below = key[prefix.len()..].find('/').map(|slash| &key[..prefix.len() + slash + 1]);
+        Some(below.unwrap_or(key).to_owned())
+    }
 }
 
 /// A folder that is being listed.
@@ -115,31 +159,51 @@ impl Walk {
         Listing { pages, task: AbortOnDropHandle::new(task) }
     }
 
+    /// Starts to list the folder `name` below another, or what of it can match; `None`: nothing can.
+    fn below(self: &Arc<Self>, folder: &Folder, name: &str) -> Option<Listing> {
+        let position = self.glob.advance(&folder.position, &name[folder.prefix.len()..]);
+        if position.is_dead() {
+            return None;
+        }
+        // What every match goes on with needs no listing of its own.
+        let (run, position) = self.glob.literal_run(&position);
+        let prefix = name.to_owned() + &run;
+        let part = Part::of(&prefix, folder.part.key())?;
+        Some(self.start(Folder { prefix, position, depth: folder.depth + 1, part }))
+    }
+
     /// Lists one folder and those below it that can hold a match.
     fn folder(self: Arc<Self>, folder: Folder, out: Pages) -> BoxFuture<'static, Result<(), SourceError>> {
         async move {
             let at_once = FOLDERS_AT_ONCE.get(folder.depth).copied().unwrap_or(1);
             let mut below: VecDeque<Listing> = VecDeque::new();
-            let mut pages = PageWalk::new(&self, &folder.prefix);
+            let begins_after = folder.part.begins_after(&folder.prefix);
+            if let Some(name) = begins_after.as_ref().filter(|name| name.ends_with('/')) {
+                below.extend(self.below(&folder, name));
+            }
+            let mut pages = PageWalk::new(&self, &folder.prefix, begins_after.clone());
             while let Some(page) = pages.next().await? {
                 let mut found = Vec::new();
                 for entry in entries(page) {
-                    let rest = &entry.name()[folder.prefix.len()..];
-                    let position = self.glob.advance(&folder.position, rest);
+                    // A store may tell the folder again in which the key lies, or know of no key to begin after.
+                    if begins_after.as_deref().is_some_and(|begin| entry.name() <= begin) {
+                        continue;
+                    }
                     match entry {
-                        Entry::Object(object) if self.glob.accepts(&position) && !is_marker(&object) => {
-                            drain(&mut below, 0, &out).await?;
-                            found.push(object);
+                        Entry::Object(object) => {
+                            let position =
+                                self.glob.advance(&folder.position, &object.key[folder.prefix.len()..]);
+                            if self.glob.accepts(&position) && !is_marker(&object) {
+                                drain(&mut below, 0, &out).await?;
+                                found.push(object);
+                            }
                         }
-                        Entry::Folder(name) if !position.is_dead() => {
+                        Entry::Folder(name) => {
+                            let Some(listing) = self.below(&folder, &name) else { continue };
                             flush(&mut found, &out).await?;
                             drain(&mut below, at_once - 1, &out).await?;
-                            // What every match goes on with needs no listing of its own.
-                            let (run, position) = self.glob.literal_run(&position);
-                            let prefix = name + &run;
-                            below.push_back(self.start(Folder { prefix, position, depth: folder.depth + 1 }));
+                            below.push_back(listing);
                         }
-                        _ => {}
                     }
                 }
                 flush(&mut found, &out).await?;
@@ -182,8 +246,9 @@ struct PageWalk<'a> {
 }
 
 impl<'a> PageWalk<'a> {
-    fn new(walk: &'a Walk, prefix: &'a str) -> Self {
-        Self { walk, prefix, next: None, begun: false, seen: HashSet::new(), last_name: None }
+    fn new(walk: &'a Walk, prefix: &'a str, after: Option<String>) -> Self {
+        let next = after.map(Next::After);
+        Self { walk, prefix, next, begun: false, seen: HashSet::new(), last_name: None }
     }
 
     async fn next(&mut self) -> Result<Option<Page>, SourceError> {

@@ -29,6 +29,8 @@ pub(super) enum Next {
     Token(String),
     /// ListObjects: after this key.
     Marker(String),
+    /// The first page, by either version, of what comes after this key.
+    After(String),
 }
 
 /// Which page.
@@ -44,12 +46,13 @@ impl S3Store {
     /// One page, of the second version of listing unless this store refuses it.
     pub(super) async fn page(&self, request: PageRequest<'_>) -> Result<Page, SourceError> {
         let subject = self.subject(Operation::List, request.bucket, request.prefix);
+        let is_first = matches!(request.from, None | Some(Next::After(_)));
         let by_one = matches!(request.from, Some(Next::Marker(_)))
-            || (request.from.is_none() && self.lists_by_version_one.load(Ordering::Relaxed));
+            || (is_first && self.lists_by_version_one.load(Ordering::Relaxed));
         if !by_one {
             let answer = self.request(&subject, |number| self.page_two(request, number)).await;
             match answer {
-                Err(error) if request.from.is_none() && refuses_version_two(&error) => {
+                Err(error) if is_first && refuses_version_two(&error) => {
                     tracing::info!(error = %error, "the store has no ListObjectsV2, ListObjects is used");
                     self.lists_by_version_one.store(true, Ordering::Relaxed);
                 }
@@ -60,9 +63,10 @@ impl S3Store {
     }
 
     async fn page_two(&self, request: PageRequest<'_>, number: u32) -> Result<Page, Failure> {
-        let token = match request.from {
-            Some(Next::Token(token)) => Some(token.clone()),
-            _ => None,
+        let (token, after) = match request.from {
+            Some(Next::Token(token)) => (Some(token.clone()), None),
+            Some(Next::After(after)) => (None, Some(after.clone())),
+            Some(Next::Marker(_)) | None => (None, None),
         };
         let answer = self
             .client
@@ -72,6 +76,7 @@ impl S3Store {
             .delimiter("/")
             .encoding_type(EncodingType::Url)
             .set_continuation_token(token)
+            .set_start_after(after)
             .set_max_keys(request.max_keys)
             .send()
             .await;
@@ -102,8 +107,8 @@ impl S3Store {
 
     async fn page_one(&self, request: PageRequest<'_>, number: u32) -> Result<Page, Failure> {
         let marker = match request.from {
-            Some(Next::Marker(marker)) => Some(marker.clone()),
-            _ => None,
+            Some(Next::Marker(marker) | Next::After(marker)) => Some(marker.clone()),
+            Some(Next::Token(_)) | None => None,
         };
         let answer = self
             .client

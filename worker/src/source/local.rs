@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Metadata};
 use std::io;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
 
@@ -28,11 +28,12 @@ impl LocalFiles {
         Self { runtime: context.runtime.clone(), cancel: context.cancel.clone() }
     }
 
-    /// Walks the folders that can lead to a match; a page is the matches of one folder.
+    /// Walks the folders that can lead to a match; all matches after `after` are one page.
     pub(super) async fn list(
         &self,
         pattern: &PathPattern,
-        on_page: &mut (dyn FnMut(&[ListedObject]) + Send),
+        after: Option<&str>,
+        on_page: &mut super::OnPage<'_>,
     ) -> Result<(), SourceError> {
         if !pattern.is_local() {
             return Err(SourceError::InvalidPath {
@@ -47,9 +48,10 @@ impl LocalFiles {
             walk.found.sort_by(|a, b| a.key.cmp(&b.key));
             Ok(walk.found)
         });
-        let found = walk.await.unwrap_or(Err(SourceError::Cancelled))?;
+        let mut found = walk.await.unwrap_or(Err(SourceError::Cancelled))?;
+        found.retain(|object| after.is_none_or(|after| object.key.as_str() > after));
         if !found.is_empty() {
-            on_page(&found);
+            let (ControlFlow::Continue(()) | ControlFlow::Break(())) = on_page(&found);
         }
         Ok(())
     }

@@ -13,11 +13,20 @@ pub enum Operation {
     Head,
     /// Temporary credentials of a role.
     AssumeRole,
+    /// A new object: only the probe of a store makes one.
+    Put,
+    /// An object is deleted.
+    Delete,
+    /// An object is copied within the store.
+    Copy,
+    /// An object's tags are read or set.
+    Tag,
 }
 
 impl Operation {
     /// All operations, in the order of their numbers.
-    pub const ALL: [Operation; 4] = [Self::List, Self::Get, Self::Head, Self::AssumeRole];
+    pub const ALL: [Operation; 8] =
+        [Self::List, Self::Get, Self::Head, Self::AssumeRole, Self::Put, Self::Delete, Self::Copy, Self::Tag];
 
     /// Name as a label of a metric.
     pub fn as_str(self) -> &'static str {
@@ -26,6 +35,10 @@ impl Operation {
             Self::Get => "Get",
             Self::Head => "Head",
             Self::AssumeRole => "AssumeRole",
+            Self::Put => "Put",
+            Self::Delete => "Delete",
+            Self::Copy => "Copy",
+            Self::Tag => "Tag",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! listed is frozen: every byte that is read later belongs to the object with the listed size and ETag, or
 //! the read fails with [`SourceError::ObjectChanged`].
 
+mod change;
 mod classify;
 mod coalesce;
 mod credentials;
@@ -23,7 +24,7 @@ mod retry;
 mod s3;
 mod url_decode;
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ use longshore_storage::load::PlannedFile;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+pub use change::{Change, Tags};
 pub use coalesce::coalesce;
 pub use error::{SourceError, StoreAnswer};
 pub use glob::{Glob, GlobError};
@@ -86,6 +88,9 @@ pub struct ListedObject {
     pub modified_ms: i64,
 }
 
+/// What takes the pages of a listing, and says whether it goes on.
+pub type OnPage<'a> = dyn FnMut(&[ListedObject]) -> ControlFlow<()> + Send + 'a;
+
 /// One store, one a source: an S3 endpoint with an identity, or the files of this machine. Cheap to clone.
 #[derive(Clone)]
 pub struct Store(Arc<Kind>);
@@ -124,13 +129,28 @@ impl Store {
         pattern: &PathPattern,
         on_page: &mut (dyn FnMut(&[ListedObject]) + Send),
     ) -> Result<(), SourceError> {
+        let mut on_page = |page: &[ListedObject]| {
+            on_page(page);
+            ControlFlow::Continue(())
+        };
+        self.list_after(pattern, None, &mut on_page).await
+    }
+
+    /// The same of the keys that come after `after`, as long as `on_page` goes on: a listing that was broken off is
+    /// taken up again after the last key that it gave.
+    pub async fn list_after(
+        &self,
+        pattern: &PathPattern,
+        after: Option<&str>,
+        on_page: &mut OnPage<'_>,
+    ) -> Result<(), SourceError> {
         match &*self.0 {
             Kind::S3(_) if pattern.is_local() => Err(SourceError::InvalidPath {
                 path: pattern.to_string(),
                 reason: "is a local path; a load reads s3:// only".to_owned(),
             }),
-            Kind::S3(store) => list::list(store, pattern, on_page).await,
-            Kind::Local(files) => files.list(pattern, on_page).await,
+            Kind::S3(store) => list::list(store, pattern, after, on_page).await,
+            Kind::Local(files) => files.list(pattern, after, on_page).await,
         }
     }
 

@@ -79,6 +79,15 @@ impl PathPattern {
         self.glob.matches(key)
     }
 
+    /// Whether a key can match that begins with `prefix`.
+    pub fn reaches(&self, prefix: &str) -> bool {
+        let literal = self.glob.literal_prefix();
+        match prefix.strip_prefix(literal) {
+            Some(rest) => !self.glob.advance(self.glob.after_prefix(), rest).is_dead(),
+            None => literal.starts_with(prefix),
+        }
+    }
+
     /// The wildcards of the key.
     pub(super) fn glob(&self) -> &Glob {
         &self.glob
@@ -138,6 +147,21 @@ mod tests {
     #[test]
     fn a_leading_slash_belongs_to_the_key() {
         assert_eq!(PathPattern::parse("s3://b//x").unwrap().literal_prefix(), "/x");
+    }
+
+    #[test]
+    fn a_pattern_reaches_the_places_where_it_can_match() {
+        let pattern = PathPattern::parse("s3://b/in/dt=*/*.parquet").unwrap();
+        for (prefix, expected) in [
+            ("", true),
+            ("in/", true),
+            ("in/dt=1/", true),
+            ("in/dt=1/x/", false),
+            ("done/", false),
+            ("in/a/", false),
+        ] {
+            assert_eq!(pattern.reaches(prefix), expected, "{prefix}");
+        }
     }
 
     #[test]

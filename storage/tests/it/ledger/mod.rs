@@ -4,4 +4,5 @@ mod damage;
 mod epochs;
 mod model;
 mod rebuild;
+mod settled;
 pub mod support;

@@ -1,5 +1,9 @@
 //! Pipes: S3 over HTTP, files on disk, the loop that a pod runs.
 
+mod after_load;
+mod arrival;
+mod ask;
+mod compaction;
 mod crash;
 mod faults;
 mod policies;
