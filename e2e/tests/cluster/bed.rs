@@ -181,6 +181,18 @@ impl Bed {
         .await
     }
 
+    /// Waits until no pod of this role is left.
+    pub async fn no_pod(&self, role: &str) -> Result<()> {
+        let pods: Api<Pod> = self.namespace.api();
+        let selector = ListParams::default().labels(&format!("longshore.dev/role={role}"));
+        until(&format!("every pod of role {role} to be gone"), LIMIT, async || {
+            let left: Vec<String> =
+                pods.list(&selector).await?.items.iter().map(ResourceExt::name_any).collect();
+            Ok(Look::when(left.is_empty(), (), left))
+        })
+        .await
+    }
+
     /// Changes a field of a load's spec.
     pub async fn edit(&self, name: &str, spec: Value) -> Result<()> {
         let patch = Patch::Merge(json!({"spec": spec}));

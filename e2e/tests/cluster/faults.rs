@@ -229,6 +229,8 @@ fn a_load_that_is_deleted_midway_and_made_again_with_another_spec_loads_the_new_
         bed.namespace.apply(&bed.load("load").yaml()).await?;
         bed.running_pod("load").await?;
         bed.jobs().delete("load", &DeleteParams::background()).await?;
+        // A worker that is told to stop may still commit what it has read.
+        bed.no_pod("load").await?;
         bed.store.server()?.faults().remove(fault);
         let small = longshore_e2e::rows(1_000, 1)?;
         bed.store.fill("shop", "small", &small)?;
@@ -256,8 +258,9 @@ fn a_table_that_is_deleted_while_a_load_runs_keeps_or_loses_its_rows_as_its_poli
             bed.namespace.apply(&bed.load(&format!("load-{}", policy.to_lowercase())).yaml()).await?;
             bed.running_pod("load").await?;
             bed.namespace.kubectl(&["delete", "table", TABLE, "--wait=true", "--timeout=60s"]).await?;
-            bed.store.server()?.faults().remove(fault);
             bed.namespace.kubectl(&["delete", "loadjobs", "--all", "--timeout=60s"]).await?;
+            bed.no_pod("load").await?;
+            bed.store.server()?.faults().remove(fault);
             let claims: Api<k8s_openapi::api::core::v1::PersistentVolumeClaim> = bed.namespace.api();
             let claim = format!("table-{TABLE}");
             if policy == "Retain" {
