@@ -5,7 +5,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use kube::CustomResourceExt;
 
-use crate::{LoadJob, Table};
+use crate::{LoadJob, Pipe, Table};
 
 /// The group of every kind.
 pub const GROUP: &str = "longshore.dev";
@@ -13,8 +13,8 @@ pub const GROUP: &str = "longshore.dev";
 pub const API_VERSION: &str = "longshore.dev/v1alpha1";
 
 /// Definitions of all kinds.
-pub fn definitions() -> [CustomResourceDefinition; 2] {
-    [definition::<Table>(), definition::<LoadJob>()]
+pub fn definitions() -> [CustomResourceDefinition; 3] {
+    [definition::<Table>(), definition::<LoadJob>(), definition::<Pipe>()]
 }
 
 /// The definition of one kind.

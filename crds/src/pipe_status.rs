@@ -10,6 +10,15 @@ use crate::{LoadError, PipeProgress, conditions};
 /// Files that a status names, at most: the newest of those in ERROR.
 pub const MAX_FAILED_FILES: usize = 20;
 
+/// Bytes of texts that a status takes, as its schema bounds them.
+const TYPE_BYTES: usize = 128;
+const FILE_ERROR_BYTES: usize = 1_024;
+const ERROR_BYTES: usize = 4_096;
+
+fn cut(text: &mut String, bytes: usize) {
+    text.truncate(text.floor_char_boundary(bytes));
+}
+
 /// What is known of a pipe; the columns of StarRocks' `information_schema.pipes`.
 #[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -70,6 +79,10 @@ pub struct PipeStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub failed_files: Vec<FailedFile>,
+    /// `autoIngest: false`: digest of the request that was worked off. It is not worked off again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub finished_request: Option<String>,
 }
 
 /// Where a pipe stands.
@@ -142,8 +155,16 @@ impl PipeStatus {
         newer(&progress.last_list_time, &mut self.last_list_time);
         newer(&progress.last_full_list_time, &mut self.last_full_list_time);
         self.last_error.clone_from(&progress.last_error);
+        if let Some(error) = &mut self.last_error {
+            cut(&mut error.error_type, TYPE_BYTES);
+            cut(&mut error.message, ERROR_BYTES);
+        }
         self.failed_files.clone_from(&progress.failed_files);
         self.failed_files.truncate(MAX_FAILED_FILES);
+        for file in &mut self.failed_files {
+            cut(&mut file.error_type, TYPE_BYTES);
+            cut(&mut file.message, FILE_ERROR_BYTES);
+        }
     }
 
     /// Sets every condition of a Pipe but `SourceReachable`, which only a worker can tell of: those of `holding`

@@ -93,3 +93,19 @@ pub const STORAGE_FIXED: &str = "StorageFixed";
 pub const EXPANDING: &str = "Expanding";
 /// The apiserver refuses to let the volume grow.
 pub const EXPANSION_REFUSED: &str = "ExpansionRefused";
+/// The pipe lists and loads.
+pub const INGESTING: &str = "Ingesting";
+/// The pipe is stopped by `suspend`.
+pub const SUSPENDED: &str = "Suspended";
+/// The worker of the pipe is being stopped.
+pub const STOPPING: &str = "Stopping";
+/// Every file that was listed is loaded or left alone.
+pub const FINISHED: &str = "Finished";
+/// The pipe ended, and files are in ERROR.
+pub const FILES_IN_ERROR: &str = "FilesInError";
+/// The worker of the pipe does not answer.
+pub const PROGRESS_UNREACHABLE: &str = "ProgressUnreachable";
+/// An older Pipe has this ledger of this Table.
+pub const LEDGER_IN_USE: &str = "LedgerInUse";
+/// An older Pipe loads files of the same paths into this Table.
+pub const SOURCE_OVERLAPS: &str = "SourceOverlaps";

@@ -118,7 +118,7 @@ func TestEachRecordedObjectHasItsHealth(t *testing.T) {
 }
 
 func TestAStatusOfAnOlderGenerationSaysNothing(t *testing.T) {
-	for _, kind := range []string{"Table", "LoadJob"} {
+	for _, kind := range []string{"Table", "LoadJob", "Pipe"} {
 		condition := map[string]interface{}{"type": "Ready", "status": "True", "reason": "R"}
 		complete := map[string]interface{}{"type": "Complete", "status": "True", "reason": "R"}
 		object := map[string]interface{}{

@@ -1,4 +1,4 @@
-//! Manifests of the user guide's table and loads, with what a test changes.
+//! Manifests of the user guide's table, loads and pipes, with what a test changes.
 
 use serde_json::{Value, json};
 
@@ -64,17 +64,42 @@ impl Load {
             "apiVersion": "longshore.dev/v1alpha1",
             "kind": "LoadJob",
             "metadata": {"name": name},
+            "spec": {"table": table, "sources": [source(endpoint, path)]},
+        });
+        Self { value }
+    }
+
+    /// Sets a field of the spec.
+    #[must_use]
+    pub fn with(mut self, field: &str, value: Value) -> Self {
+        self.value["spec"][field] = value;
+        self
+    }
+
+    /// As `kubectl apply` takes it.
+    pub fn yaml(&self) -> String {
+        self.value.to_string()
+    }
+}
+
+/// A Pipe.
+#[derive(Debug, Clone)]
+pub struct PipeManifest {
+    value: Value,
+}
+
+impl PipeManifest {
+    /// A pipe of `s3://<path>` from this store into a table, with the Secret `aws`. It looks every second.
+    pub fn new(name: &str, table: &str, store: &Store, path: &str) -> Self {
+        let value = json!({
+            "apiVersion": "longshore.dev/v1alpha1",
+            "kind": "Pipe",
+            "metadata": {"name": name},
             "spec": {
                 "table": table,
-                "sources": [{
-                    "paths": [format!("s3://{path}")],
-                    "s3": {
-                        "region": "us-east-1",
-                        "endpoint": endpoint,
-                        "forcePathStyle": true,
-                        "credentials": {"secretRef": {"name": "aws"}},
-                    },
-                }],
+                "source": source(&store.endpoint(), path),
+                "pollIntervalSeconds": 1,
+                "maxListRequestsPerHour": 100_000,
             },
         });
         Self { value }
@@ -91,4 +116,16 @@ impl Load {
     pub fn yaml(&self) -> String {
         self.value.to_string()
     }
+}
+
+fn source(endpoint: &str, path: &str) -> Value {
+    json!({
+        "paths": [format!("s3://{path}")],
+        "s3": {
+            "region": "us-east-1",
+            "endpoint": endpoint,
+            "forcePathStyle": true,
+            "credentials": {"secretRef": {"name": "aws"}},
+        },
+    })
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::{Parser, ValueEnum};
 
-/// Reconciles Tables and LoadJobs.
+/// Reconciles Tables, LoadJobs and Pipes.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "longshore-operator", version)]
 pub struct Args {

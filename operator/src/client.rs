@@ -76,10 +76,11 @@ where
 
 /// The plural in a path, of a bounded set: no name of an object ever becomes a label.
 fn resource(path: &str) -> &'static str {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 10] = [
         "tables",
         "loadjobs",
         "jobs",
+        "deployments",
         "pods",
         "configmaps",
         "persistentvolumeclaims",

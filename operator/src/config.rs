@@ -7,10 +7,13 @@ use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
 use serde::Deserialize;
 
 use crate::args::Args;
+use crate::names::Role;
 use crate::pod::{PodError, PodTemplate, TemplateError, WorkerPod};
 
 /// User and group of the worker image.
 const WORKER_USER: i64 = 65_532;
+/// Seconds that the worker of a pipe has to stop, at least.
+const PIPE_GRACE_SECONDS: i64 = 120;
 
 /// What the administrator decided.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,6 +122,14 @@ impl Config {
             concurrency: args.concurrency,
             pod_template: None,
         })
+    }
+
+    /// Seconds that a pod of this role has to stop: the worker of a pipe finishes or gives up a batch.
+    pub fn grace_seconds(&self, role: Role) -> i64 {
+        match role {
+            Role::Pipe => self.grace_period_seconds.max(PIPE_GRACE_SECONDS),
+            _ => self.grace_period_seconds,
+        }
     }
 
     /// The same with a template of worker pods, YAML.

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::context::Context;
 use crate::health::Readiness;
 use crate::loadjob;
+use crate::pipe;
 use crate::runner::Scope;
 use crate::table;
 
@@ -19,7 +20,9 @@ pub async fn run(context: Arc<Context>, readiness: Readiness, stop: Cancellation
         let gate = readiness.gate(scope.title("controller of Tables"));
         controllers.spawn(table::run(Arc::clone(&context), scope.clone(), gate, stop.clone()));
         let gate = readiness.gate(scope.title("controller of LoadJobs"));
-        controllers.spawn(loadjob::run(scope, Arc::clone(&context), gate, stop.clone()));
+        controllers.spawn(loadjob::run(scope.clone(), Arc::clone(&context), gate, stop.clone()));
+        let gate = readiness.gate(scope.title("controller of Pipes"));
+        controllers.spawn(pipe::run(scope, Arc::clone(&context), gate, stop.clone()));
     }
     stop.cancelled().await;
     while let Some(ended) = controllers.join_next().await {

@@ -7,6 +7,7 @@ use longshore_crds::reasons;
 
 use crate::apply::limited;
 use crate::error::ApiError;
+use crate::seen::PodFacts;
 
 /// Events of one object that are looked at, the newest last.
 const EVENTS: u32 = 50;
@@ -34,6 +35,18 @@ impl Hold {
 pub async fn of_pod(client: &Client, namespace: &str, uid: &str) -> Result<Option<Hold>, ApiError> {
     let events = events(client, namespace, uid).await?;
     Ok(events.iter().rev().find_map(|(reason, note)| of_event(reason, note)))
+}
+
+/// Asks the events why a pod does not begin, if it has a node and does not say so itself.
+///
+/// # Errors
+/// The apiserver.
+pub async fn ask(client: &Client, namespace: &str, pod: &mut PodFacts) -> Result<(), ApiError> {
+    if pod.started || pod.ended || pod.hold.is_some() || pod.node.is_none() {
+        return Ok(());
+    }
+    pod.hold = of_pod(client, namespace, &pod.uid).await?;
+    Ok(())
 }
 
 /// Why the Job of this UID cannot make its pod; `None`: nobody says.

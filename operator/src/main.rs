@@ -1,4 +1,4 @@
-//! `longshore-operator`: reconciles Tables and LoadJobs.
+//! `longshore-operator`: reconciles Tables, LoadJobs and Pipes.
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -11,6 +11,10 @@ pub const TABLE: &str = "longshore.dev/table";
 pub const VOLUME_EPOCH: &str = "longshore.dev/volume-epoch";
 /// Label: the LoadJob that a pod, a Job or a ConfigMap works for.
 pub const LOAD_JOB: &str = "longshore.dev/loadjob";
+/// Label: the Pipe that a pod, a Deployment, a Job or a ConfigMap works for.
+pub const PIPE: &str = "longshore.dev/pipe";
+/// Annotation of a Deployment: digest of what the operator asked for.
+pub const APPLIED: &str = "longshore.dev/applied";
 /// Label: number of the run that a pod or a Job works for.
 pub const RUN: &str = "longshore.dev/run";
 /// Label: what a pod or a Job does ([`Role`]).
@@ -37,6 +41,8 @@ pub enum Role {
     Table,
     /// Compacts and vacuums.
     Maintain,
+    /// Loads the files of a Pipe as they appear.
+    Pipe,
 }
 
 impl Role {
@@ -47,6 +53,7 @@ impl Role {
             Self::Resolve => "resolve",
             Self::Table => "table",
             Self::Maintain => "maintain",
+            Self::Pipe => "pipe",
         }
     }
 }
@@ -54,7 +61,12 @@ impl Role {
 /// Name of a child: `<name, at most 40 characters>-<8 hex of UID and run>-<role>`. The same run of the same
 /// object always has the same name; an object of the same name that was made again has another.
 pub fn child_name(name: &str, uid: &str, run: u32, role: Role) -> String {
-    let digest = hex::encode(Sha256::digest(format!("{uid}/{run}")));
+    child_of(name, &format!("{uid}/{run}"), role)
+}
+
+/// The same for a child that is told from others by any `key`.
+pub fn child_of(name: &str, key: &str, role: Role) -> String {
+    let digest = hex::encode(Sha256::digest(key));
     // Names are DNS labels: ASCII, and no hyphen may stand before ours twice in a row for the eye only.
     let prefix = name.get(..PREFIX.min(name.len())).unwrap_or(name).trim_end_matches(['-', '.']);
     format!("{prefix}-{}-{}", digest.get(..8).unwrap_or_default(), role.name())

@@ -6,12 +6,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use longshore_crds::PipeProgress;
 use serde::Deserialize;
 
 /// How long one question may take.
 const LIMIT: Duration = Duration::from_secs(1);
 /// Bytes of an answer.
-const SIZE_LIMIT: usize = 64 << 10;
+const SIZE_LIMIT: usize = longshore_crds::PIPE_PROGRESS_LIMIT;
 /// The largest number that a status holds.
 const NUMBER_LIMIT: u64 = i64::MAX as u64;
 
@@ -54,13 +55,26 @@ impl ProgressError {
     }
 }
 
-/// Asks a worker, within a second and 64 KiB.
+/// Asks a worker that loads, within a second and 64 KiB.
 ///
 /// # Errors
 /// No answer in time, or not one of a worker.
 pub async fn ask(address: &str, port: u16) -> Result<Figures, ProgressError> {
+    parse(&in_time(address, port).await?)
+}
+
+/// Asks the worker of a pipe, within a second and 64 KiB.
+///
+/// # Errors
+/// No answer in time, or not one of such a worker.
+pub async fn ask_pipe(address: &str, port: u16) -> Result<PipeProgress, ProgressError> {
+    let answer = in_time(address, port).await?;
+    PipeProgress::from_json(&answer).map_err(|error| ProgressError::Unreadable(error.to_string()))
+}
+
+async fn in_time(address: &str, port: u16) -> Result<Bytes, ProgressError> {
     match tokio::time::timeout(LIMIT, answer(address, port)).await {
-        Ok(answer) => parse(&answer?),
+        Ok(answer) => answer,
         Err(_) => Err(ProgressError::Unreachable("not within a second".to_owned())),
     }
 }

@@ -88,6 +88,12 @@ fn the_rules_and_defaults_of_a_load_hold_on_the_apiserver() -> Result<()> {
     run(in_namespace("rules-load", Nodes::Fake, async |namespace| try_cases(namespace, "LoadJob").await))
 }
 
+#[test]
+#[ignore = "needs a cluster: make e2e"]
+fn the_rules_and_defaults_of_a_pipe_hold_on_the_apiserver() -> Result<()> {
+    run(in_namespace("rules-pipe", Nodes::Fake, async |namespace| try_cases(namespace, "Pipe").await))
+}
+
 /// Needs no cluster: a rule without a case in `rules.yaml` fails here.
 #[test]
 fn every_rule_has_a_case_that_it_refuses() {

@@ -8,8 +8,8 @@ use kube::Api;
 use kube::api::ListParams;
 use longshore_e2e::wait::{Look, until};
 use longshore_e2e::{
-    Cluster, Load, Namespace, Nodes, Store, TableManifest, host_folder, in_namespace, kubectl, read_table,
-    repository, rows, run,
+    Cluster, Load, Namespace, Nodes, PipeManifest, Store, TableManifest, host_folder, in_namespace, kubectl,
+    read_table, repository, rows, run,
 };
 use serde_json::json;
 use tokio::process::Command;
@@ -139,9 +139,18 @@ mod alone {
         .await?;
         namespace.apply(&load("given-up").with("cancel", json!(true)).yaml()).await?;
         namespace.kubectl(&["wait", "--for=condition=Failed", "loadjob/given-up", "--timeout=90s"]).await?;
+        store.server()?.faults().clear();
+        // A pipe beside it, that lists for ever and then once more.
+        let pipe = PipeManifest::new("arrivals", "visits", &store, "shop/visits/*.parquet");
+        namespace.apply(&pipe.yaml()).await?;
+        let wait = ["wait", "--for=jsonpath={.status.loadedFiles}=1", "pipe/arrivals", "--timeout=90s"];
+        namespace.kubectl(&wait).await?;
+        namespace.apply(&pipe.with("autoIngest", json!(false)).yaml()).await?;
+        let wait = ["wait", "--for=jsonpath={.status.state}=FINISHED", "pipe/arrivals", "--timeout=90s"];
+        namespace.kubectl(&wait).await?;
         let found =
             read_table(&host_folder(&namespace.client, &namespace.name, "table-visits").await?).await?;
-        ensure!(found.rows == 1_000, "{found:?}");
+        ensure!(found.rows == 2_000, "{found:?}");
         Ok(())
     }
 

@@ -11,6 +11,7 @@ mod image;
 mod install;
 mod loads;
 mod many;
+mod pipes;
 mod quality;
 mod rights;
 mod table;

@@ -9,13 +9,14 @@ use kube::{Client, ResourceExt};
 use longshore_crds::{LoadJob, LoadState, Table};
 
 use super::Shared;
-use super::facts::{self, Child, Facts, Hold, PodFacts};
+use super::facts::{self, Child, Facts};
 use super::validate;
 use crate::apply::{get, limited};
 use crate::error::ApiError;
 use crate::holds;
 use crate::names::{self, Role, child_name};
 use crate::progress;
+use crate::table::table_facts;
 
 /// Reads all that a visit needs.
 ///
@@ -33,7 +34,7 @@ pub async fn read(job: &LoadJob, shared: &Shared) -> Result<Facts, ApiError> {
     }
     if needs_table(&facts) {
         let table = get::<Table>(&reader.api(), &job.spec.table).await?;
-        facts.table = validate::table_facts(table.as_ref(), &job.spec.table);
+        facts.table = table_facts(table.as_ref(), &job.spec.table, "load");
     }
     facts.invalid =
         facts.table.volume.as_ref().and_then(|table| validate::job(job, table, &shared.context.config));
@@ -81,7 +82,7 @@ impl<'a> Reader<'a> {
     }
 
     fn empty(&self) -> Facts {
-        let table = validate::table_facts(None, &self.job.spec.table);
+        let table = table_facts(None, &self.job.spec.table, "load");
         let grace_seconds = self.shared.context.config.grace_period_seconds;
         Facts::childless(self.job.clone(), table, Timestamp::now(), grace_seconds)
     }
@@ -129,18 +130,10 @@ impl<'a> Reader<'a> {
             [(&mut facts.load_pods, &mut facts.load), (&mut facts.resolve_pods, &mut facts.resolve)]
         {
             match pods.last_mut() {
-                Some(pod) => self.hold_of_pod(pod).await?,
+                Some(pod) => holds::ask(self.client, &self.namespace, pod).await?,
                 None => self.refusal(child).await?,
             }
         }
-        Ok(())
-    }
-
-    async fn hold_of_pod(&self, pod: &mut PodFacts) -> Result<(), ApiError> {
-        if pod.started || pod.ended || pod.hold.is_some() || pod.node.is_none() {
-            return Ok(());
-        }
-        pod.hold = holds::of_pod(self.client, &self.namespace, &pod.uid).await?;
         Ok(())
     }
 
@@ -198,12 +191,6 @@ fn is_first(other: &LoadJob, job: &LoadJob) -> bool {
         (!has_begun, job.creation_timestamp().map(|time| time.0), job.uid())
     };
     rank(other) < rank(job)
-}
-
-/// A hold of what is not there.
-pub(super) fn missing_table(name: &str) -> Hold {
-    let message = format!("there is no Table {name} in this namespace yet; the load starts when it is there");
-    Hold::new(longshore_crds::reasons::TABLE_NOT_FOUND, message)
 }
 
 #[cfg(test)]

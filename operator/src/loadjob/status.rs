@@ -4,20 +4,14 @@ use std::time::Duration;
 
 use longshore_crds::LoadJobStatus;
 
-/// Whether a status is to be written now: at once if it says something else, at most once in `interval` if
-/// only numbers moved, never if nothing did. `last`: how long ago it was written; `None`: not by us.
+/// [`crate::writes::is_due`] of a LoadJob's status.
 pub fn is_due(
     before: Option<&LoadJobStatus>,
     after: &LoadJobStatus,
     last: Option<Duration>,
     interval: Duration,
 ) -> bool {
-    let Some(before) = before else { return true };
-    if before == after {
-        return false;
-    }
-    let only_numbers = without_numbers(before) == without_numbers(after);
-    !only_numbers || last.is_none_or(|last| last >= interval)
+    crate::writes::is_due(before, after, without_numbers, last, interval)
 }
 
 /// What is left if progress is not looked at.

@@ -129,7 +129,7 @@ impl WorkerPod<'_> {
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),
             service_account_name: self.service_account()?,
-            termination_grace_period_seconds: Some(self.config.grace_period_seconds),
+            termination_grace_period_seconds: Some(self.config.grace_seconds(self.role)),
             security_context: Some(security::of_pod(defaults)),
             image_pull_secrets: (!pull_secrets.is_empty()).then_some(pull_secrets),
             priority_class_name: self
@@ -174,7 +174,7 @@ impl WorkerPod<'_> {
     fn resources(&self) -> Result<ResourceRequirements, PodError> {
         match self.role {
             Role::Resolve => Ok(resources::of_closing()),
-            Role::Load | Role::Table | Role::Maintain => resources::requirements(
+            Role::Load | Role::Pipe | Role::Table | Role::Maintain => resources::requirements(
                 self.worker.resources.as_ref(),
                 &self.config.worker_defaults.resources,
             ),

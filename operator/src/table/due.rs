@@ -8,6 +8,8 @@ use super::dereference::Found;
 
 /// Figures are read again at most once in this time while loads go on.
 const REFRESH_INTERVAL: SignedDuration = SignedDuration::from_secs(15);
+/// The same while pipes commit one batch after the other.
+const BATCHES_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
 /// Maintenance after failed loads runs at most once in this time.
 const CLEANUP_INTERVAL: SignedDuration = SignedDuration::from_mins(5);
 
@@ -53,12 +55,15 @@ fn declaration(status: &TableStatus, digest: &str) -> Option<(Timestamp, TableTa
     Some((at, TableTask::Declare))
 }
 
-/// When the figures are to be read again: after loads.
+/// When the figures are to be read again: after loads, and now and then while pipes load.
 fn refresh(found: &Found, status: &TableStatus) -> Option<(Timestamp, TableTask)> {
-    let (version, _) = found.loads.newest.as_ref()?;
     let checked = time(status.check_time.as_ref())?;
     status.definition.as_ref()?;
-    (status.version < Some(*version)).then_some((plus(checked, REFRESH_INTERVAL), TableTask::Declare))
+    let loaded = found.loads.newest.as_ref().filter(|(version, _)| status.version < Some(*version));
+    let loaded = loaded.map(|_| plus(checked, REFRESH_INTERVAL));
+    let batch = found.loads.batch.filter(|batch| *batch > checked).map(|_| plus(checked, BATCHES_INTERVAL));
+    let first = [loaded, batch].into_iter().flatten().min()?;
+    Some((first, TableTask::Declare))
 }
 
 /// When the table is to be looked after.

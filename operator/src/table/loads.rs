@@ -1,4 +1,4 @@
-//! What LoadJobs tell of their tables: the newest load, and the newest that failed. Kept beside the caches, so
+//! What LoadJobs and Pipes tell of their tables: the newest load, the newest that failed, the newest batch. Kept beside the caches, so
 //! that a visit of a Table need not read all of its LoadJobs.
 
 use std::collections::HashMap;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
-use longshore_crds::{LastLoad, LoadJob, LoadState};
+use longshore_crds::{LastLoad, LoadJob, LoadState, Pipe};
 
 /// What is known of the loads of each table; clones see the same.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +21,8 @@ pub struct LoadsOfTable {
     pub newest: Option<(u64, LastLoad)>,
     /// When a load last ended without success.
     pub failed: Option<Timestamp>,
+    /// When a Pipe last committed a batch.
+    pub batch: Option<Timestamp>,
 }
 
 impl Loads {
@@ -29,6 +31,17 @@ impl Loads {
         let key = (job.namespace().unwrap_or_default(), job.spec.table.clone());
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         take_in(tables.entry(key).or_default(), job)
+    }
+
+    /// Takes in a Pipe; whether its Table should hear of it.
+    pub fn see_pipe(&self, pipe: &Pipe) -> bool {
+        let time = pipe.status.as_ref().and_then(|status| status.last_loaded_time.as_deref()?.parse().ok());
+        let key = (pipe.namespace().unwrap_or_default(), pipe.spec.table.clone());
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = tables.entry(key).or_default();
+        let is_newer = time > known.batch;
+        known.batch = known.batch.max(time);
+        is_newer
     }
 
     /// What is known of one table.
@@ -97,6 +110,24 @@ mod tests {
         let (version, load) = loads.of("n", "t").newest.unwrap();
         assert_eq!((version, load.label.as_str(), load.rows), (7, "b", 3));
         assert_eq!(loads.of("other", "t"), LoadsOfTable::default());
+    }
+
+    #[test]
+    fn a_batch_of_a_pipe_is_heard_of_once() {
+        let pipe = |time: Option<&str>| -> Pipe {
+            serde_json::from_value(json!({
+                "apiVersion": "longshore.dev/v1alpha1", "kind": "Pipe",
+                "metadata": {"name": "p", "namespace": "n"},
+                "spec": {"table": "t", "source": {"paths": ["s3://b/*"]}},
+                "status": {"lastLoadedTime": time},
+            }))
+            .unwrap()
+        };
+        let loads = Loads::default();
+        assert!(!loads.see_pipe(&pipe(None)), "it has loaded nothing");
+        let committed = pipe(Some("2024-01-01T00:00:00.123Z"));
+        assert!(loads.see_pipe(&committed) && !loads.see_pipe(&committed));
+        assert!(loads.of("n", "t").batch.is_some());
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod claim;
 mod dereference;
 mod due;
 mod loads;
+mod offer;
 mod outcome;
 mod pods;
 mod status;
@@ -28,7 +29,7 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
 use kube::{Resource, ResourceExt};
-use longshore_crds::{LoadJob, Table};
+use longshore_crds::{LoadJob, Pipe, Table};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
@@ -38,6 +39,7 @@ use crate::names;
 use crate::runner::{self, Scope};
 
 pub use build::BuildError;
+pub use offer::{TableFacts, table_facts};
 pub use volume::{raise_epoch, table_ref};
 
 use loads::Loads;
@@ -86,14 +88,15 @@ pub async fn run(context: Arc<Context>, scope: Scope, gate: Gate, stop: Cancella
     .await;
 }
 
-/// What makes a Table be visited: itself, its Jobs and their pods, claims that it uses, loads that ended.
+/// What makes a Table be visited: itself, its Jobs and their pods, claims that it uses, loads that ended,
+/// batches of pipes.
 fn controller(context: &Context, scope: &Scope, loads: &Loads) -> Controller<DeserializeGuard<Table>> {
     let client = &context.client;
     let ours = watcher::Config::default().labels(names::WORKER_SELECTOR);
     let controller =
         Controller::new(scope.api::<DeserializeGuard<Table>>(client), watcher::Config::default());
     let tables = controller.store();
-    let loads = loads.clone();
+    let (loads, batches) = (loads.clone(), loads.clone());
     controller
         .owns(scope.api::<Job>(client), ours.clone())
         .watches(scope.api::<PartialObjectMeta<Pod>>(client), ours, |pod| table_of_pod(&pod))
@@ -106,6 +109,11 @@ fn controller(context: &Context, scope: &Scope, loads: &Loads) -> Controller<Des
             let job = job.0.ok()?;
             let table = ObjectRef::new(&job.spec.table).within(&job.namespace()?);
             loads.see(&job).then_some(table)
+        })
+        .watches(scope.api::<DeserializeGuard<Pipe>>(client), watcher::Config::default(), move |pipe| {
+            let pipe = pipe.0.ok()?;
+            let table = ObjectRef::new(&pipe.spec.table).within(&pipe.namespace()?);
+            batches.see_pipe(&pipe).then_some(table)
         })
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Resource and verb, and the function that calls it.
-const CALLS: [(&str, &str, &str); 29] = [
+const CALLS: [(&str, &str, &str); 39] = [
     ("longshore.dev/tables", "get", "table/dereference.rs::dereference"),
     ("longshore.dev/tables", "list", "table/mod.rs::controller"),
     ("longshore.dev/tables", "watch", "table/mod.rs::controller"),
@@ -14,6 +14,16 @@ const CALLS: [(&str, &str, &str); 29] = [
     ("longshore.dev/loadjobs", "list", "loadjob/mod.rs::run"),
     ("longshore.dev/loadjobs", "watch", "loadjob/mod.rs::run"),
     ("longshore.dev/loadjobs/status", "patch", "loadjob/mod.rs::write_status"),
+    ("longshore.dev/pipes", "list", "pipe/mod.rs::run"),
+    ("longshore.dev/pipes", "watch", "pipe/mod.rs::run"),
+    ("longshore.dev/pipes/status", "patch", "pipe/mod.rs::write_status"),
+    ("apps/deployments", "get", "pipe/apply.rs::apply_deployment"),
+    ("apps/deployments", "list", "pipe/dereference.rs::children"),
+    ("apps/deployments", "watch", "pipe/mod.rs::run"),
+    // An apply that makes an object needs both.
+    ("apps/deployments", "create", "pipe/apply.rs::apply_deployment"),
+    ("apps/deployments", "patch", "pipe/apply.rs::apply_deployment"),
+    ("apps/deployments", "delete", "pipe/apply.rs::perform"),
     ("batch/jobs", "get", "loadjob/dereference.rs::children"),
     ("batch/jobs", "list", "table/dereference.rs::jobs"),
     ("batch/jobs", "watch", "table/mod.rs::controller"),
@@ -21,6 +31,7 @@ const CALLS: [(&str, &str, &str); 29] = [
     ("batch/jobs", "patch", "loadjob/apply.rs::suspend_load"),
     ("batch/jobs", "delete", "table/apply.rs::forget"),
     ("/configmaps", "get", "table/apply.rs::forget"),
+    ("/configmaps", "list", "pipe/apply.rs::sweep"),
     ("/configmaps", "create", "table/apply.rs::jobs"),
     ("/configmaps", "delete", "table/apply.rs::forget"),
     ("/persistentvolumeclaims", "get", "table/dereference.rs::dereference"),

@@ -11,9 +11,10 @@ use longshore_crds::{
 use proptest::prelude::*;
 
 use super::super::build::{load_name, resolve_name};
-use super::super::facts::{Child, Exit, Facts, Hold, JobEnd, JobFacts, PodFacts, TableFacts};
+use super::super::facts::{Child, Facts, Hold, JobEnd, JobFacts, PodFacts, TableFacts};
 use super::{Action, decide};
 use crate::pod::TableRef;
+use crate::seen::Exit;
 
 const CLOSED: u32 = u32::MAX;
 const GRACE: i64 = 30;
@@ -262,7 +263,7 @@ impl World {
             started: pod.started,
             gone_by: pod.gone_by.map(|at| self.time(at)),
             exit: pod.exit.clone().filter(|_| heard),
-            hold: None,
+            ..PodFacts::default()
         }
     }
 

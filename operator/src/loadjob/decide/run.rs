@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use longshore_crds::{ClosingOutcome, LoadReport, LoadState, Outcome, reasons};
 
-use super::super::facts::{Child, Hold, JobEnd, JobFacts, LOST_AFTER_SECONDS, PodFacts};
+use super::super::facts::{Child, Hold, JobEnd, JobFacts, PodFacts};
 use super::visit::{SOON, Visit, WAITING, parse};
 use super::{Action, admit, end};
 
@@ -160,19 +160,9 @@ fn out_of_memory(job: &JobFacts) -> Hold {
 
 /// The pod of a lost node cannot be ended: the next run starts beside it, and its claim shuts the pod out.
 fn node_lost(visit: &mut Visit<'_>, job: &JobFacts, pod: &PodFacts) {
-    let message = lost_message(pod);
+    let message = pod.lost_message();
     raise_epoch(visit, job.epoch);
     visit.next_run(0, reasons::NODE_LOST, &message);
-}
-
-pub(super) fn lost_message(pod: &PodFacts) -> String {
-    let node = pod.node.as_deref().unwrap_or("unknown");
-    format!(
-        "node {node} does not answer, and pod {} was to be gone {LOST_AFTER_SECONDS} seconds ago; if the node \
-         is down for good, free its volume: kubectl taint node {node} \
-         node.kubernetes.io/out-of-service=nodeshutdown:NoExecute",
-        pod.name
-    )
 }
 
 /// Pods of a higher epoch need not share the node of those of a lower one.

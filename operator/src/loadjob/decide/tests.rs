@@ -7,11 +7,12 @@ use longshore_crds::{
     conditions, exit,
 };
 
-use super::super::facts::{Child, Exit, Facts, Hold, JobEnd, JobFacts, PodFacts, TableFacts};
+use super::super::facts::{Child, Facts, Hold, JobEnd, JobFacts, PodFacts, TableFacts};
 use super::{Action, Decision, decide};
 use crate::events::EventType;
 use crate::pod::TableRef;
 use crate::progress::Figures;
+use crate::seen::Exit;
 
 fn now() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
