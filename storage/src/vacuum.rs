@@ -14,6 +14,7 @@ use crate::log::{CommitError, TableError};
 use crate::table::Table;
 
 mod documents;
+mod ledgers;
 mod named;
 mod owners;
 mod records;
@@ -163,6 +164,7 @@ pub(crate) fn vacuum(
     records::remove(table, &mut run, &records, &owners)?;
     documents::remove(table, &mut run, &documents, &owners)?;
     documents::remove_dry_runs(table, &mut run)?;
+    ledgers::remove(table, &mut run)?;
     documents::remove_temporary(table, &mut run)?;
     Ok(run.outcome)
 }

@@ -25,6 +25,10 @@ pub enum Operation {
     CloseOwnRun,
     /// The next epoch of maintenance is taken.
     Epoch,
+    /// A batch of a pipe adds rows.
+    Batch,
+    /// The next epoch of a pipe is taken.
+    PipeEpoch,
 }
 
 /// What stands now and did not when the operation read the table.
@@ -48,6 +52,8 @@ pub enum Change {
     LabelLoaded,
     /// A newer epoch of maintenance stands.
     EpochTaken,
+    /// A newer epoch of its pipe stands.
+    PipeEpochTaken,
 }
 
 /// What an operation does about a change; the graver is the greater.
@@ -78,6 +84,8 @@ pub enum Reads {
     LabelLoaded,
     /// The number of the maintenance epoch.
     Epoch,
+    /// The number of the epoch of its pipe.
+    PipeEpoch,
 }
 
 /// A row of the matrix.
@@ -95,7 +103,7 @@ pub struct Row {
 
 impl Operation {
     /// Every operation, in the order of [`MATRIX`].
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Append,
         Self::KeyedMerge,
         Self::Overwrite,
@@ -105,6 +113,8 @@ impl Operation {
         Self::CloseRun,
         Self::CloseOwnRun,
         Self::Epoch,
+        Self::Batch,
+        Self::PipeEpoch,
     ];
 
     /// Its row.
@@ -135,7 +145,7 @@ impl Operation {
 
 impl Change {
     /// Every change, in the order of a row.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::FilesAdded,
         Self::FilesRemoved,
         Self::ColumnsAdded,
@@ -145,72 +155,85 @@ impl Change {
         Self::RunPassed,
         Self::LabelLoaded,
         Self::EpochTaken,
+        Self::PipeEpochTaken,
     ];
 }
 
 use Change::{
     ClaimTaken, ColumnRetyped, ColumnsAdded, EpochTaken, FilesAdded, FilesRemoved,
-    LabelLoaded as LabelIsLoaded, RunPassed,
+    LabelLoaded as LabelIsLoaded, PipeEpochTaken, RunPassed,
 };
 use Verdict::{Drop, Fail, Rebase, Recompute};
 
 /// The matrix. Columns: files added, files removed, columns added, column retyped, table redefined, claim
-/// taken, run passed, label loaded, epoch taken.
+/// taken, run passed, label loaded, epoch taken, epoch of the pipe taken.
 #[rustfmt::skip]
 pub const MATRIX: [Row; Operation::ALL.len()] = [
     Row {
         operation: Operation::Append,
         reads: &[Reads::Schema, Reads::Claim, Reads::LabelLoaded],
         makes: &[FilesAdded, LabelIsLoaded],
-        on: [Rebase, Rebase, Rebase, Fail, Fail, Fail, Fail, Drop, Rebase],
+        on: [Rebase, Rebase, Rebase, Fail, Fail, Fail, Fail, Drop, Rebase, Rebase],
     },
     Row {
         operation: Operation::KeyedMerge,
         reads: &[Reads::Schema, Reads::FilesInScope, Reads::Claim, Reads::LabelLoaded],
         makes: &[FilesAdded, FilesRemoved, LabelIsLoaded],
-        on: [Recompute, Recompute, Rebase, Fail, Fail, Fail, Fail, Drop, Rebase],
+        on: [Recompute, Recompute, Rebase, Fail, Fail, Fail, Fail, Drop, Rebase, Rebase],
     },
     Row {
         operation: Operation::Overwrite,
         reads: &[Reads::Schema, Reads::FilesInScope, Reads::Claim, Reads::LabelLoaded],
         makes: &[FilesAdded, FilesRemoved, LabelIsLoaded],
-        on: [Recompute, Recompute, Rebase, Fail, Fail, Fail, Fail, Drop, Rebase],
+        on: [Recompute, Recompute, Rebase, Fail, Fail, Fail, Fail, Drop, Rebase, Rebase],
     },
     Row {
         operation: Operation::Compaction,
         reads: &[Reads::Schema, Reads::Inputs, Reads::Epoch],
         makes: &[FilesAdded, FilesRemoved],
-        on: [Rebase, Drop, Drop, Drop, Drop, Rebase, Rebase, Rebase, Drop],
+        on: [Rebase, Drop, Drop, Drop, Drop, Rebase, Rebase, Rebase, Drop, Rebase],
     },
     Row {
         operation: Operation::AddColumns,
         reads: &[Reads::Schema],
         makes: &[ColumnsAdded, ColumnRetyped],
-        on: [Rebase, Rebase, Recompute, Fail, Recompute, Rebase, Rebase, Rebase, Rebase],
+        on: [Rebase, Rebase, Recompute, Fail, Recompute, Rebase, Rebase, Rebase, Rebase, Rebase],
     },
     Row {
         operation: Operation::Claim,
         reads: &[Reads::Claim, Reads::LabelLoaded],
         makes: &[ClaimTaken],
-        on: [Rebase, Rebase, Rebase, Rebase, Rebase, Recompute, Fail, Drop, Rebase],
+        on: [Rebase, Rebase, Rebase, Rebase, Rebase, Recompute, Fail, Drop, Rebase, Rebase],
     },
     Row {
         operation: Operation::CloseRun,
         reads: &[Reads::Claim, Reads::LabelLoaded],
         makes: &[ClaimTaken, RunPassed],
-        on: [Rebase, Rebase, Rebase, Rebase, Rebase, Rebase, Drop, Drop, Rebase],
+        on: [Rebase, Rebase, Rebase, Rebase, Rebase, Rebase, Drop, Drop, Rebase, Rebase],
     },
     Row {
         operation: Operation::CloseOwnRun,
         reads: &[Reads::Claim, Reads::LabelLoaded],
         makes: &[ClaimTaken, RunPassed],
-        on: [Rebase, Rebase, Rebase, Rebase, Rebase, Drop, Drop, Drop, Rebase],
+        on: [Rebase, Rebase, Rebase, Rebase, Rebase, Drop, Drop, Drop, Rebase, Rebase],
     },
     Row {
         operation: Operation::Epoch,
         reads: &[Reads::Epoch],
         makes: &[EpochTaken],
-        on: [Rebase, Rebase, Rebase, Rebase, Rebase, Rebase, Rebase, Rebase, Recompute],
+        on: [Rebase, Rebase, Rebase, Rebase, Rebase, Rebase, Rebase, Rebase, Recompute, Rebase],
+    },
+    Row {
+        operation: Operation::Batch,
+        reads: &[Reads::Schema, Reads::PipeEpoch],
+        makes: &[FilesAdded],
+        on: [Rebase, Rebase, Rebase, Fail, Fail, Rebase, Rebase, Rebase, Rebase, Fail],
+    },
+    Row {
+        operation: Operation::PipeEpoch,
+        reads: &[Reads::PipeEpoch],
+        makes: &[PipeEpochTaken],
+        on: [Rebase, Rebase, Rebase, Rebase, Rebase, Rebase, Rebase, Rebase, Rebase, Recompute],
     },
 ];
 
@@ -239,6 +262,7 @@ mod tests {
             Change::ClaimTaken | Change::RunPassed => &[Reads::Claim],
             Change::LabelLoaded => &[Reads::LabelLoaded],
             Change::EpochTaken => &[Reads::Epoch],
+            Change::PipeEpochTaken => &[Reads::PipeEpoch],
         };
         for row in &MATRIX {
             for change in Change::ALL {
@@ -247,8 +271,10 @@ mod tests {
                 // A new nullable column fits what loads have written; closing a run shuts out whoever holds it.
                 let harmless = matches!(
                     (row.operation, change),
-                    (Operation::Append | Operation::KeyedMerge | Operation::Overwrite, Change::ColumnsAdded)
-                        | (Operation::CloseRun, Change::ClaimTaken)
+                    (
+                        Operation::Append | Operation::KeyedMerge | Operation::Overwrite | Operation::Batch,
+                        Change::ColumnsAdded
+                    ) | (Operation::CloseRun, Change::ClaimTaken)
                 );
                 assert_eq!(minds, reads && !harmless, "{:?} on {change:?}", row.operation);
             }

@@ -169,6 +169,7 @@ impl<'a> Work<'a> {
         new_columns: &'a [Column],
     ) -> Self {
         let (operation, scoped) = match mode {
+            _ if matches!(owner, Owner::Batch(_)) => (Operation::Batch, None),
             LoadMode::Append => (Operation::Append, None),
             LoadMode::Overwrite(scope) => {
                 (Operation::Overwrite, Some(Followed::new(Scoped::new(scope, segments))))

@@ -76,7 +76,7 @@ impl Owner<'_> {
     ) -> Result<(), CommitError> {
         match self {
             Self::Claim(claim) => holds_claim(claim, head, operation),
-            Self::Batch(batch) => holds_epoch(batch, head, tried),
+            Self::Batch(batch) => holds_epoch(batch, head, operation, tried),
         }
     }
 }
@@ -138,10 +138,15 @@ fn batch_ended(batch: &Batch, head: &Head, tried: Option<u64>) -> Result<Option<
 }
 
 /// Refuses a batch of an epoch that is over, and one whose number was passed.
-fn holds_epoch(batch: &Batch, head: &Head, tried: Option<u64>) -> Result<(), CommitError> {
+fn holds_epoch(
+    batch: &Batch,
+    head: &Head,
+    operation: Operation,
+    tried: Option<u64>,
+) -> Result<(), CommitError> {
     let epoch = batch.epoch();
     let newest = newest_epoch(head, epoch.ledger())?;
-    if newest != epoch.number() {
+    if newest != epoch.number() && operation.stops_on(Change::PipeEpochTaken) {
         // The number in the log may be the newer epoch's: it tells nothing of a try that came into doubt.
         if let Some(version) = tried {
             return Err(head.log().unknown(version, &"a newer epoch of the pipe stands since"));

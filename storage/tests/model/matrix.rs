@@ -21,12 +21,13 @@ fn rule(operation: Operation, change: Change) -> Option<Rule> {
             ColumnRetyped | TableRedefined => Some(Rule::AppendFitsSchema),
             ClaimTaken | RunPassed => Some(Rule::NewestClaim),
             LabelLoaded => Some(Rule::LoadOnce),
+            PipeEpochTaken => None,
         },
         (Operation::Compaction, change) => match change {
             FilesRemoved => Some(Rule::CompactionInputs),
             ColumnsAdded | ColumnRetyped | TableRedefined => Some(Rule::CompactionSameSchema),
             EpochTaken => Some(Rule::MaintenanceEpoch),
-            FilesAdded | ClaimTaken | RunPassed | LabelLoaded => None,
+            FilesAdded | ClaimTaken | RunPassed | LabelLoaded | PipeEpochTaken => None,
         },
         (Operation::AddColumns, ColumnsAdded | TableRedefined) => Some(Rule::SchemaAgain),
         (Operation::AddColumns, ColumnRetyped) => Some(Rule::SameNameSameType),
@@ -38,6 +39,8 @@ fn rule(operation: Operation, change: Change) -> Option<Rule> {
             Some(Rule::LoadOnce)
         }
         (Operation::Epoch, EpochTaken) => Some(Rule::MaintenanceEpoch),
+        (Operation::Batch, ColumnRetyped | TableRedefined) => Some(Rule::AppendFitsSchema),
+        (Operation::Batch | Operation::PipeEpoch, PipeEpochTaken) => Some(Rule::NewestEpoch),
         _ => None,
     }
 }

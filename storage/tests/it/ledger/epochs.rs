@@ -131,3 +131,30 @@ fn vacuum_takes_what_batches_of_older_epochs_left() {
     // The ledger itself is not touched.
     assert!(Ledger::begin(&mut table, LEDGER, SMALL).unwrap().totals().of(FileState::Finished).files == 1);
 }
+
+#[test]
+fn vacuum_takes_rejected_rows_of_batches_that_are_over_after_the_retention_time() {
+    let (place, mut table) = Place::with_table();
+    let mut ledger = begin(&mut table);
+    ledger.record((0..4).map(staged).collect()).unwrap();
+    load(&mut ledger, &mut table, &[0]);
+    let running = start(&mut ledger, &table, &[1]).unwrap();
+    let put = |number: u32, epoch: u32| {
+        let path = folder(&place.root).join(format!("rejected-{number}-{epoch}.parquet"));
+        std::fs::write(&path, "rows").unwrap();
+        path
+    };
+    let (old, open) = (put(1, 1), put(running.number(), 1));
+    let vacuum = |table: &mut longshore_storage::table::Table, hours: u64| {
+        let retention = Some(Duration::from_secs(hours * 3_600));
+        let options = VacuumOptions { retention, min_age: Duration::ZERO, ..VacuumOptions::default() };
+        table.vacuum(&options, &mut |_| {}).unwrap();
+    };
+    vacuum(&mut table, 1);
+    assert!(old.is_file() && open.is_file(), "both are young");
+    vacuum(&mut table, 0);
+    assert!(!old.is_file() && open.is_file(), "the second batch may be committed yet");
+    Ledger::begin(&mut table, LEDGER, SMALL).unwrap();
+    vacuum(&mut table, 0);
+    assert!(!open.is_file());
+}

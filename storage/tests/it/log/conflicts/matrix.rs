@@ -43,7 +43,7 @@ fn verdict((first, kind): (Operation, Kind), (second, its_kind): (Operation, Kin
 }
 
 fn has_failed(outcome: &str) -> bool {
-    ["ClaimLost", "ColumnConflict", "SchemaChanged", "RunPassed"].contains(&outcome)
+    ["ClaimLost", "PipeEpochLost", "ColumnConflict", "SchemaChanged", "RunPassed"].contains(&outcome)
 }
 
 fn has_ended_early(outcome: &str) -> bool {

@@ -11,9 +11,9 @@ const RUN_1: i64 = 1 << 20;
 pub struct Step {
     pub kind: Kind,
     pub role: usize,
-    /// The label that it is about.
+    /// The label that it is about, or the ledger.
     pub label: String,
-    /// Number of its claim; 0: none.
+    /// Number of its claim, or of its batch; 0: none.
     pub claim: i64,
     /// Number of its epoch; 0: none.
     pub epoch: i64,
@@ -36,6 +36,13 @@ pub fn apply(state: &mut State, step: &Step) -> String {
             Err(refused) => refused,
         },
         Kind::Claim => claim(state, step),
+        Kind::Batch => batch(state, step),
+        Kind::PipeEpoch => {
+            let id = format!("pipe-epoch/{}", step.label);
+            let number = state.number(&id) + 1;
+            state.txns.insert(id, number);
+            format!("epoch {number}")
+        }
         Kind::Epoch => {
             let number = state.number("maintenance/compact") + 1;
             state.txns.insert("maintenance/compact".to_owned(), number);
@@ -81,6 +88,16 @@ fn load(state: &mut State, step: &Step) -> String {
     let path = format!("p-a/b-00001/n-{}.parquet", step.role);
     state.files.insert(path, ("p-a".to_owned(), 10));
     state.txns.insert(id, step.claim);
+    "committed".to_owned()
+}
+
+fn batch(state: &mut State, step: &Step) -> String {
+    if state.number(&format!("pipe-epoch/{}", step.label)) != step.epoch {
+        return "PipeEpochLost".to_owned();
+    }
+    let path = format!("p-a/b-00001/n-{}.parquet", step.role);
+    state.files.insert(path, ("p-a".to_owned(), 10));
+    state.txns.insert(format!("pipe/{}", step.label), step.claim);
     "committed".to_owned()
 }
 

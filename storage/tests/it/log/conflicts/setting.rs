@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use longshore_storage::durable::FileSystem;
+use longshore_storage::history::{HistoryOutcome, HistoryRecord};
+use longshore_storage::ledger::{Ledger, LedgerOptions};
 use longshore_storage::load::Segment;
 use longshore_storage::log::conflict::Operation;
 use longshore_storage::schema::{Column, TableSchema};
 use longshore_storage::table::{
-    AlterOutcome, Claim, ClaimError, CloseOutcome, CommitError, CommitOutcome, CompactionOutcome, DropReason,
-    Epoch, LoadCommit, LoadMode, Maintenance, OverwriteScope, Table,
+    AlterOutcome, Batch, Claim, ClaimError, CloseOutcome, CommitError, CommitOutcome, CompactionOutcome,
+    DropReason, Epoch, LoadCommit, LoadMode, Maintenance, OverwriteScope, Table,
 };
 use longshore_storage::types::DataType;
 
@@ -30,6 +32,8 @@ pub enum Kind {
     CloseRun,
     CloseOwnRun,
     Epoch,
+    Batch,
+    PipeEpoch,
 }
 
 impl Kind {
@@ -45,6 +49,8 @@ impl Kind {
             Operation::CloseRun => &[Self::CloseRun],
             Operation::CloseOwnRun => &[Self::CloseOwnRun],
             Operation::Epoch => &[Self::Epoch],
+            Operation::Batch => &[Self::Batch],
+            Operation::PipeEpoch => &[Self::PipeEpoch],
         }
     }
 
@@ -64,13 +70,15 @@ impl Kind {
         self.mode().is_some() || self == Self::CloseOwnRun
     }
 
-    /// The label that it is about: claims and closings aim at what the other one holds.
+    /// The label that it is about, or the ledger: claims, closings and epochs of a pipe aim at what the other one
+    /// holds.
     pub fn label(self, role: usize, other: Self) -> String {
         let own = format!("l-{role}");
         let others = format!("l-{}", 1 - role);
         match self {
             Self::Claim | Self::CloseRun if other.holds_claim() => others,
-            Self::Claim | Self::CloseRun => "l-0".to_owned(),
+            Self::PipeEpoch if other == Self::Batch => others,
+            Self::Claim | Self::CloseRun | Self::PipeEpoch => "l-0".to_owned(),
             _ => own,
         }
     }
@@ -125,6 +133,7 @@ pub struct Prepared {
     label: String,
     claim: Option<Claim>,
     epoch: Option<Epoch>,
+    batch: Option<Batch>,
     inputs: Vec<Segment>,
     schema: Arc<TableSchema>,
 }
@@ -135,12 +144,19 @@ impl Prepared {
         let label = kind.label(role, other);
         let claim = kind.holds_claim().then(|| table.claim(&label, 1).unwrap());
         let epoch = (kind == Kind::Compact).then(|| table.next_epoch(Maintenance::Compact).unwrap());
+        let batch = (kind == Kind::Batch).then(|| {
+            let mut ledger = Ledger::begin(table, &label, LedgerOptions::default()).unwrap();
+            ledger.put_batch(table, "digest", Vec::new()).unwrap()
+        });
         let inputs = segments_of(table, "p-a");
-        Self { kind, role, label, claim, epoch, inputs, schema: Arc::clone(table.schema()) }
+        Self { kind, role, label, claim, epoch, batch, inputs, schema: Arc::clone(table.schema()) }
     }
 
-    /// Number of its claim, and of its epoch; 0: none.
+    /// Number of its claim, or of its batch, and of its epoch; 0: none.
     pub fn numbers(&self) -> (i64, i64) {
+        if let Some(batch) = &self.batch {
+            return (batch.number().into(), batch.epoch().number().into());
+        }
         let claim = self.claim.as_ref();
         let claim = claim.map_or(0, |claim| (i64::from(claim.run()) << 20) + i64::from(claim.attempt()));
         (claim, self.epoch.as_ref().map_or(0, |epoch| epoch.number().cast_signed()))
@@ -163,6 +179,11 @@ impl Prepared {
                 Ok(claim) => format!("attempt {}", claim.attempt()),
                 Err(ClaimError::Commit(error)) => category(error),
                 Err(error) => error.category().to_owned(),
+            },
+            Kind::Batch => self.load_batch(table).unwrap_or_else(category),
+            Kind::PipeEpoch => match table.next_pipe_epoch(&self.label) {
+                Ok(epoch) => format!("epoch {}", epoch.number()),
+                Err(error) => category(error),
             },
             Kind::Epoch => match table.next_epoch(Maintenance::Compact) {
                 Ok(epoch) => format!("epoch {}", epoch.number()),
@@ -197,6 +218,21 @@ impl Prepared {
             CommitOutcome::Committed { .. } => "committed".to_owned(),
             CommitOutcome::AlreadyLoaded { .. } => "AlreadyLoaded".to_owned(),
         })
+    }
+
+    fn load_batch(&self, table: &mut Table) -> Result<String, CommitError> {
+        let batch = self.batch.as_ref().unwrap();
+        let (run, schema) = (batch.epoch().number(), Arc::clone(&self.schema));
+        let load = LoadCommit {
+            segments: vec![in_partition("p-a", &format!("n-{}", self.role), 10)],
+            schema,
+            record: HistoryRecord::new(batch.label(), run, batch.number(), HistoryOutcome::Loaded),
+            deadline: None,
+            mode: LoadMode::Append,
+            new_columns: Vec::new(),
+        };
+        table.commit_batch(batch, load)?;
+        Ok("committed".to_owned())
     }
 
     fn compact(&self, table: &mut Table) -> Result<String, CommitError> {
