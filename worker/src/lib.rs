@@ -1,6 +1,7 @@
 //! Lists, reads, decodes, checks and loads S3 objects into tables: the code that a pod and the command
 //! line run alike. Knows nothing of the Kubernetes API.
 
+pub mod ask;
 pub mod budget;
 pub mod convert;
 pub mod decode;

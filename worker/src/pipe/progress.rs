@@ -1,6 +1,7 @@
 //! Where a pipe stands, for those who watch: `/progress`, `/metrics`, the command line.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use longshore_crds::{BatchProgress, LoadError, PipeProgress, SourceState};
@@ -70,6 +71,15 @@ impl SharedProgress {
                 rows_loaded: Progress::get(&load.rows_loaded),
                 rows_filtered: Progress::get(&load.rows_filtered),
             });
+        });
+    }
+
+    /// The batch that ran is over, and took so long.
+    pub fn end_batch(&self, took: Duration) {
+        self.change(|document| {
+            document.batch = None;
+            document.batches += 1;
+            document.batch_millis += u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         });
     }
 

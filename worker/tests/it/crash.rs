@@ -1,9 +1,8 @@
 //! Kills, twins and survivors: real worker processes on one table.
 
 use std::collections::BTreeMap;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow::array::{AsArray, Int64Array};
@@ -13,6 +12,7 @@ use longshore_storage::table::LabelState;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::process;
 use crate::world::{SERVER, World, batch, column, definition};
 
 const FILES: i64 = 8;
@@ -45,26 +45,8 @@ fn request(world: &World, load: i64) -> LoadRequest {
     request
 }
 
-static NEXT_REQUEST: AtomicU32 = AtomicU32::new(0);
-
-/// Starts a worker process; its report goes to standard output.
 fn spawn(world: &World, request: &LoadRequest) -> Child {
-    // A file of its own: a twin that starts while the file is written again would read half of it.
-    let number = NEXT_REQUEST.fetch_add(1, Ordering::Relaxed);
-    let path = world.folder.path().join(format!("request-{number}.json"));
-    std::fs::write(&path, serde_json::to_vec(request).unwrap()).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_longshore-worker"))
-        .args(["load", "--memory", "134217728"])
-        .arg("--request")
-        .arg(&path)
-        .arg("--table-dir")
-        .arg(world.root())
-        .arg("--secrets-dir")
-        .arg(world.secrets())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+    process::spawn(world, "load", request)
 }
 
 fn report(child: Child) -> LoadReport {
@@ -74,18 +56,13 @@ fn report(child: Child) -> LoadReport {
 }
 
 /// Kills after `delay` unless the process ended before. `true`: it ended by itself with success.
-fn kill_after(mut child: Child, delay: Duration) -> bool {
-    let begin = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            assert_eq!(status.code(), Some(i32::from(exit::LOADED)), "a worker that was left alone failed");
-            return true;
+fn kill_after(child: Child, delay: Duration) -> bool {
+    match process::kill_after(child, delay) {
+        None => false,
+        Some(code) => {
+            assert_eq!(code, i32::from(exit::LOADED), "a worker that was left alone failed");
+            true
         }
-        if begin.elapsed() >= delay {
-            child.kill().unwrap();
-            return child.wait().unwrap().code() == Some(i32::from(exit::LOADED));
-        }
-        std::thread::sleep(Duration::from_micros(200));
     }
 }
 

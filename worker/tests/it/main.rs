@@ -12,6 +12,7 @@ mod infer;
 mod load;
 mod oracles;
 mod pipe;
+mod process;
 mod real_files;
 mod refused;
 mod source;
