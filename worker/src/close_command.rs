@@ -64,6 +64,6 @@ pub fn run(arguments: CloseArguments) -> u8 {
         message: arguments.message,
     };
     let report = load::close(&request, &arguments.table_dir);
-    crate::tell(&report, arguments.termination_message.as_deref());
+    crate::pod::tell(&report, report.termination_message(), arguments.termination_message.as_deref());
     report.exit_code
 }

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use longshore_crds::{TableReport, TableRequest, TableTask, exit};
+use longshore_worker::budget;
 use longshore_worker::metrics::Metrics;
 use longshore_worker::table::task::{self, TaskContext};
-use longshore_worker::{budget, http};
-use tokio_util::sync::CancellationToken;
+
+use crate::pod;
 
 /// Flags of both.
 #[derive(Debug, clap::Args)]
@@ -38,7 +39,7 @@ pub struct TaskArguments {
 /// Does the task, tells the report, and returns the exit code.
 pub async fn run(arguments: TaskArguments, task: TableTask) -> u8 {
     let report = perform(&arguments, task).await;
-    tell(&report, arguments.termination_message.as_deref());
+    pod::tell(&report, report.termination_message(), arguments.termination_message.as_deref());
     report.exit_code
 }
 
@@ -47,16 +48,10 @@ async fn perform(arguments: &TaskArguments, task: TableTask) -> TableReport {
         Ok(request) => request,
         Err(message) => return failed(task, exit::REQUEST, "InvalidRequest", message),
     };
-    let cancel = CancellationToken::new();
-    if let Err(error) = crate::stop_on_signals(cancel.clone()) {
-        return failed(task, exit::TRANSIENT, "Internal", format!("cannot listen for signals: {error}"));
-    }
-    if let Some(address) = arguments.listen
-        && let Err(error) = http::serve(address, Metrics::default(), None, cancel.clone()).await
-    {
-        let message = format!("cannot serve HTTP at {address}: {error}; choose another address");
-        return failed(task, exit::TRANSIENT, "Internal", message);
-    }
+    let cancel = match pod::start(arguments.listen, &Metrics::default(), None).await {
+        Ok(cancel) => cancel,
+        Err(error) => return failed(task, exit::TRANSIENT, "Internal", error.to_string()),
+    };
     let context = TaskContext {
         table_root: arguments.table_dir.clone(),
         memory_bytes: arguments.memory.unwrap_or_else(budget::of_this_container),
@@ -67,8 +62,7 @@ async fn perform(arguments: &TaskArguments, task: TableTask) -> TableReport {
 }
 
 fn read(path: &std::path::Path, task: TableTask) -> Result<TableRequest, String> {
-    let text = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    let request = TableRequest::from_json(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let request = pod::read(path, TableRequest::from_json)?;
     if request.task != task {
         let asked = request.task.role();
         return Err(format!("{} asks for `{asked}`; run that command", path.display()));
@@ -78,17 +72,4 @@ fn read(path: &std::path::Path, task: TableTask) -> Result<TableRequest, String>
 
 fn failed(task: TableTask, exit_code: u8, reason: &str, message: String) -> TableReport {
     TableReport { exit_code, reason: reason.to_owned(), message, ..task::nothing_done("", task) }
-}
-
-/// The report goes to standard output and, cut to size, to the termination message.
-fn tell(report: &TableReport, termination_message: Option<&std::path::Path>) {
-    match serde_json::to_string(report) {
-        Ok(text) => println!("{text}"),
-        Err(error) => tracing::error!(%error, "cannot write the report"),
-    }
-    let Some(path) = termination_message else { return };
-    let message = report.termination_message().map_err(std::io::Error::other);
-    if let Err(error) = message.and_then(|message| std::fs::write(path, message)) {
-        tracing::error!(path = %path.display(), %error, "cannot write the termination message");
-    }
 }

@@ -180,7 +180,7 @@ pub async fn run(scope: Scope, context: Arc<Context>, gate: Gate, stop: Cancella
     let shared = Arc::new(Shared::new(Arc::clone(&context), store));
     let reconcile = move |pipe: Arc<Pipe>, _: Arc<Context>| {
         let shared = Arc::clone(&shared);
-        async move { reconcile(&pipe, &shared).await }
+        async move { Box::pin(reconcile(&pipe, &shared)).await }
     };
     runner::run(NAME, controller, scope, context, gate, stop, reconcile).await;
 }

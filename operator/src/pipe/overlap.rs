@@ -145,7 +145,7 @@ mod tests {
         // Of another Table, or on its way out.
         d.spec.table = "u".to_owned();
         assert_eq!(elder(&d, [&b]), None);
-        let mut gone = b.clone();
+        let mut gone = b;
         gone.metadata.deletion_timestamp = gone.metadata.creation_timestamp.clone();
         assert_eq!(elder(&a, [&gone]), None);
     }

@@ -121,7 +121,7 @@ impl Model {
             conditions::is_true(&status.conditions, conditions::STALLED),
             conditions::is_true(&status.conditions, conditions::RECONCILING),
         );
-        assert!(!(reconciling && stalled) && !(ready && reconciling), "{:?}", status.conditions);
+        assert!(!(reconciling && (stalled || ready)), "{:?}", status.conditions);
     }
 
     /// What the controllers and kubelets do in a moment.

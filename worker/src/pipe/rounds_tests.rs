@@ -183,7 +183,7 @@ impl Simulation {
             }
             if is_last {
                 self.rounds.end_pattern();
-            } else if self.now % 3 == 0 {
+            } else if self.now.is_multiple_of(3) {
                 self.rounds.pause(self.requests - before, seconds(self.now + 30), true);
                 return None;
             }

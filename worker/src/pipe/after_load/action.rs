@@ -124,7 +124,9 @@ mod tests {
     use super::*;
 
     fn of(json: serde_json::Value, path: &str) -> Result<Option<Action>, InvalidAfterLoad> {
-        Action::of(&serde_json::from_value(json).unwrap(), &[PathPattern::parse(path).unwrap()])
+        let settings = serde_json::from_value(json).unwrap_or_default();
+        let patterns: Vec<PathPattern> = PathPattern::parse(path).into_iter().collect();
+        Action::of(&settings, &patterns)
     }
 
     #[test]
