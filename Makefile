@@ -41,11 +41,12 @@ demo: prerequisites ## Ten million rows from an S3 server into a table; again: n
 	cargo build --locked --bins
 	scripts/demo $(TARGET_DIR)/debug $(ROWS)
 
-bench: prerequisites ## The load against decode-only and a plain copy; the log and 2,920 tablets against their bounds
+bench: prerequisites ## The load against decode-only and a plain copy; a pipe, the log and 2,920 tablets against their bounds
 	cargo build --locked --release --bins --examples --features longshore-bench/reference-decoders \
 		-p longshore-bench -p longshore-worker -p longshore-storage
 	$(TARGET_DIR)/release/longshore-bench --rows $(ROWS)
 	$(TARGET_DIR)/release/longshore-bench text
+	$(TARGET_DIR)/release/longshore-bench pipe
 	$(TARGET_DIR)/release/examples/columnar_speed
 	$(TARGET_DIR)/release/examples/scale --bytes $(SCALE_BYTES)
 

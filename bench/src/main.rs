@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use longshore_bench::baseline;
 use longshore_bench::child::{self, Cost};
 use longshore_bench::load::{LightServer, LoadRun, Measured};
+use longshore_bench::pipe;
 use longshore_bench::text;
 use longshore_bench::user_behavior::{self, Expected, Options, Order};
 
@@ -62,6 +63,19 @@ enum Internal {
         #[arg(long, default_value_t = 4_000_000)]
         rows: u32,
     },
+    /// A pipe against its bounds: from an object's appearance to its rows, small files and listed keys a second,
+    /// a million keys with a hundred new ones, the commit of the last batch beside that of the first.
+    Pipe {
+        /// Files of 10 KB that are loaded at once.
+        #[arg(long, default_value_t = 4_000)]
+        small_files: u64,
+        /// Keys that are known and listed.
+        #[arg(long, default_value_t = 1_000_000)]
+        keys: u64,
+        /// Batches of one file.
+        #[arg(long, default_value_t = 10_000)]
+        batches: u64,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -72,6 +86,9 @@ fn main() -> anyhow::Result<()> {
             return Ok(());
         }
         Some(Internal::Text { rows }) => return text::measure(*rows),
+        Some(Internal::Pipe { small_files, keys, batches }) => {
+            return pipe::measure(&pipe::Sizes { small_files: *small_files, keys: *keys, batches: *batches });
+        }
         None => {}
     }
     let base = DataSet::prepare(&arguments, 1)?;

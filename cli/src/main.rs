@@ -11,6 +11,7 @@ mod data_dir;
 mod describe;
 mod files;
 mod get;
+mod kubectl;
 mod manifest;
 mod objects;
 mod pipe;
@@ -40,9 +41,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    log_to_stderr();
-    match run(&cli) {
+    let is_plugin = kubectl::is_plugin(std::env::args_os().next().as_deref());
+    let ended = if is_plugin {
+        log_to_stderr();
+        kubectl::run()
+    } else {
+        let cli = Cli::parse();
+        log_to_stderr();
+        run(&cli)
+    };
+    match ended {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::Failed) => ExitCode::FAILURE,
         Ok(Ended::Interrupted) => ExitCode::from(INTERRUPTED),

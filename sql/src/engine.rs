@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::datasource::MemTable;
 use datafusion::execution::context::SQLOptions;
 use datafusion::physical_plan::SendableRecordBatchStream;
@@ -22,12 +22,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::SqlError;
 use crate::files::Files;
+use crate::ledgers::{Pipes, known};
+use crate::pipe_files::PipeFiles;
+use crate::pipes::pipes;
 use crate::statement::Statement;
 use crate::table::Snapshot;
 use crate::views::{VIEWS, view};
 
 /// Requests in flight at once.
 const MAX_CONCURRENT_REQUESTS: usize = 16;
+/// A row for each pipe; and a row for each file of its ledger.
+const PIPES: &str = "pipes";
+const PIPE_VIEWS: [&str; 2] = [PIPES, "pipe_files"];
 /// The schema of the views.
 const INFORMATION_SCHEMA: &str = "information_schema";
 
@@ -36,6 +42,8 @@ const INFORMATION_SCHEMA: &str = "information_schema";
 pub struct Options {
     /// The folder of the tables: one folder each.
     pub tables: PathBuf,
+    /// The Pipes, for their views.
+    pub pipes: Pipes,
     /// The folder of secrets, for `files(…, secret => 'NAME')`.
     pub secrets: Option<PathBuf>,
     /// Zone of `now()`, `from_unixtime` and their kin.
@@ -164,24 +172,40 @@ impl Engine {
         statement: &Statement,
     ) -> Result<Vec<String>, SqlError> {
         let schema = MemorySchemaProvider::new();
-        let tables = self
-            .tables()
-            .into_iter()
-            .map(|name| Ok((name.clone(), open(&self.options.tables.join(name))?)))
-            .collect::<Result<Vec<_>, SqlError>>()?;
         // Names are matched regardless of case.
-        let mut columns: Vec<String> = VIEWS.iter().map(|&name| name.to_owned()).collect();
+        let mut columns: Vec<String> = VIEWS.iter().chain(&PIPE_VIEWS).map(|&name| name.to_owned()).collect();
         columns.push(INFORMATION_SCHEMA.to_owned());
-        for name in VIEWS.into_iter().filter(|name| statement.names(name)) {
-            let rows = view(name, &tables)?;
-            columns.extend(rows.schema_ref().fields().iter().map(|field| field.name().clone()));
-            let table = MemTable::try_new(rows.schema(), vec![vec![rows]])?;
-            schema.register_table(name.to_owned(), Arc::new(table))?;
+        for (name, table) in self.views(statement)? {
+            columns.extend(table.schema().fields().iter().map(|field| field.name().clone()));
+            schema.register_table(name.to_owned(), table)?;
         }
         if let Some(catalog) = context.catalog("longshore") {
             catalog.register_schema(INFORMATION_SCHEMA, Arc::new(schema))?;
         }
         Ok(columns)
+    }
+
+    /// The views that the statement names.
+    fn views(&self, statement: &Statement) -> Result<Vec<(&'static str, Arc<dyn TableProvider>)>, SqlError> {
+        let mut views: Vec<(&str, Arc<dyn TableProvider>)> = Vec::new();
+        let of_rows = |rows: RecordBatch| MemTable::try_new(rows.schema(), vec![vec![rows]]).map(Arc::new);
+        let named: Vec<&str> = VIEWS.into_iter().filter(|name| statement.names(name)).collect();
+        if !named.is_empty() {
+            let opened = |name: String| Ok((name.clone(), open(&self.options.tables.join(name))?));
+            let tables = self.tables().into_iter().map(opened).collect::<Result<Vec<_>, SqlError>>()?;
+            for name in named {
+                views.push((name, of_rows(view(name, &tables)?)?));
+            }
+        }
+        for name in PIPE_VIEWS.into_iter().filter(|name| statement.names(name)) {
+            let known = known(&self.options.pipes, &self.options.tables, &self.tables())?;
+            views.push(if name == PIPES {
+                (name, of_rows(pipes(&known)?)?)
+            } else {
+                (name, Arc::new(PipeFiles::new(known)))
+            });
+        }
+        Ok(views)
     }
 
     fn connect(&self, cancel: &CancellationToken) -> ConnectContext {

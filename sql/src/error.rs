@@ -2,6 +2,7 @@
 
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
+use longshore_storage::ledger::LedgerError;
 use longshore_storage::scan::ScanError;
 use longshore_storage::table::TableError;
 use longshore_worker::infer::InferError;
@@ -29,6 +30,9 @@ pub enum SqlError {
     /// A table.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The ledger of a pipe.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// The rows of a table.
     #[error(transparent)]
     Scan(#[from] ScanError),
@@ -62,6 +66,7 @@ impl SqlError {
             Self::FilesCall(_) => "InvalidFilesCall",
             Self::Engine(_) | Self::Arrow(_) => "QueryFailed",
             Self::Table(error) => error.category(),
+            Self::Ledger(error) => error.category(),
             Self::Scan(error) => error.category(),
             Self::Source(error) => error.category(),
             Self::Files(error) => error.category(),

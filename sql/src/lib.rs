@@ -8,11 +8,15 @@ mod engine;
 mod error;
 mod files;
 mod filter;
+mod ledgers;
 mod output;
+mod pipe_files;
+mod pipes;
 mod statement;
 mod table;
 mod views;
 
 pub use engine::{Engine, Options, Rows};
 pub use error::SqlError;
+pub use ledgers::Pipes;
 pub use output::{Form, write_parquet, write_text};

@@ -125,7 +125,20 @@ impl Statement {
 
     /// The statement for the engine.
     pub(crate) fn text(&self) -> String {
-        self.tokens.iter().map(ToString::to_string).collect()
+        self.tokens.iter().map(written).collect()
+    }
+}
+
+/// A token as it is read again: the tokenizer takes escapes out of texts and does not put them back.
+fn written(token: &Token) -> String {
+    let escaped = |text: &str, quote: char| {
+        let text = text.replace('\\', "\\\\").replace(quote, &format!("{quote}{quote}"));
+        format!("{quote}{text}{quote}")
+    };
+    match token {
+        Token::SingleQuotedString(text) => escaped(text, '\''),
+        Token::DoubleQuotedString(text) => escaped(text, '"'),
+        token => token.to_string(),
     }
 }
 
@@ -195,6 +208,18 @@ mod tests {
 
     fn statement(text: &str) -> Statement {
         Statement::read(text).unwrap()
+    }
+
+    #[test]
+    fn texts_are_what_they_were() {
+        for text in ["it''s", r"a\\b", r"50\%", "a \"b\"", "line\nend", "ünï😀"] {
+            let statement = format!("SELECT '{text}' AS t");
+            let once = Statement::read(&statement).unwrap();
+            let again = Statement::read(&once.text()).unwrap();
+            assert_eq!(once.tokens, again.tokens, "{text}");
+        }
+        let double = Statement::read("SELECT \"say \"\"so\"\"\"").unwrap();
+        assert_eq!(double.text(), "SELECT \"say \"\"so\"\"\"");
     }
 
     #[test]

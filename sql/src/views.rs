@@ -1,5 +1,6 @@
 //! `information_schema`: what became of the loads, by the tables' own history.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,13 +30,13 @@ pub(crate) fn view(name: &str, tables: &[Named]) -> Result<RecordBatch, SqlError
 }
 
 /// Columns with their values, made side by side.
-struct Columns {
+pub(crate) struct Columns {
     fields: Vec<Field>,
     arrays: Vec<ArrayRef>,
 }
 
 impl Columns {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { fields: Vec::new(), arrays: Vec::new() }
     }
 
@@ -45,21 +46,25 @@ impl Columns {
         self
     }
 
-    fn text<'a>(self, name: &str, values: impl Iterator<Item = Option<&'a str>>) -> Self {
+    pub(crate) fn text<'a>(self, name: &str, values: impl Iterator<Item = Option<&'a str>>) -> Self {
         self.add(name, Arc::new(values.collect::<StringArray>()))
     }
 
-    fn number(self, name: &str, values: impl Iterator<Item = Option<u64>>) -> Self {
+    pub(crate) fn number(self, name: &str, values: impl Iterator<Item = Option<u64>>) -> Self {
         self.add(name, Arc::new(values.collect::<UInt64Array>()))
     }
 
     /// Instants as DATETIME in UTC.
     fn time<'a>(self, name: &str, values: impl Iterator<Item = Option<&'a String>>) -> Self {
-        let micros = values.map(|text| text.and_then(|text| micros(text)));
+        self.instant(name, values.map(|text| text.and_then(|text| micros(text))))
+    }
+
+    /// Microseconds since the epoch as DATETIME.
+    pub(crate) fn instant(self, name: &str, micros: impl Iterator<Item = Option<i64>>) -> Self {
         self.add(name, Arc::new(micros.collect::<TimestampMicrosecondArray>()))
     }
 
-    fn batch(self) -> Result<RecordBatch, SqlError> {
+    pub(crate) fn batch(self) -> Result<RecordBatch, SqlError> {
         let schema: SchemaRef = Arc::new(Schema::new(self.fields));
         Ok(RecordBatch::try_new(schema, self.arrays)?)
     }
@@ -104,11 +109,10 @@ fn places(starts: &[Option<i64>]) -> Vec<u64> {
 /// A row for each label: how its last run ended.
 fn loads(tables: &[Named]) -> Result<RecordBatch, SqlError> {
     let mut last: Vec<(&str, HistoryEntry)> = Vec::new();
+    let mut places_of: HashMap<(&str, String), usize> = HashMap::new();
     for (table, entry) in entries(tables)? {
-        let same = |other: &&mut (&str, HistoryEntry)| {
-            other.0 == table && other.1.record.label == entry.record.label
-        };
-        match last.iter_mut().find(same) {
+        let place = *places_of.entry((table, entry.record.label.clone())).or_insert(last.len());
+        match last.get_mut(place) {
             Some(other) => *other = (table, entry),
             None => last.push((table, entry)),
         }

@@ -23,7 +23,9 @@ pub(super) fn page(bucket: &str, keys: &BTreeMap<String, Entry>, query: &str) ->
     let mut contents = String::new();
     let mut prefixes = BTreeSet::new();
     let (mut count, mut last, mut truncated) = (0, String::new(), false);
-    for (key, entry) in keys.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded)) {
+    let first =
+        if after > prefix { Bound::Excluded(after.as_str()) } else { Bound::Included(prefix.as_str()) };
+    for (key, entry) in keys.range::<str, _>((first, Bound::Unbounded)) {
         if !key.starts_with(&prefix) {
             break;
         }

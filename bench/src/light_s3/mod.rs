@@ -86,7 +86,7 @@ fn answer(index: &Index, request: &Request<Incoming>) -> Response<Body> {
         return error(StatusCode::NOT_FOUND, "NoSuchBucket");
     };
     if key.is_empty() {
-        let page = listing::page(bucket, keys, request.uri().query().unwrap_or_default());
+        let page = listing::page(bucket, &keys, request.uri().query().unwrap_or_default());
         return respond(Response::builder().header(header::CONTENT_TYPE, "application/xml"), full(page));
     }
     match keys.get(key) {

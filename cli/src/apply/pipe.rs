@@ -103,12 +103,25 @@ async fn run(
     };
     let shown = CancellationToken::new();
     let show = tokio::spawn(show(pipe.name_any(), progress.clone(), shown.clone()));
-    let end = Box::pin(pipe::run(request, context)).await;
+    let end = Box::pin(run_anew(request, context)).await;
     shown.cancel();
     if let Err(error) = show.await {
         tracing::warn!(%error, "the progress display failed");
     }
     finish(pipe, &end, &progress.snapshot(), data_dir)
+}
+
+/// Runs the pipe; when its epoch is lost because a person put files back (`pipe retry`), it begins anew with them, as
+/// a pod would that is started again.
+async fn run_anew(request: PipeRequest, context: PipeContext) -> PipeEnd {
+    loop {
+        match Box::pin(pipe::run(request.clone(), context.clone())).await {
+            PipeEnd::Failed(failure) if failure.category() == "PipeEpochLost" => {
+                eprintln!("{}: files were put back; it begins anew", request.pipe);
+            }
+            end => return end,
+        }
+    }
 }
 
 /// A ledger is one process's of this machine at a time; the system frees it when that ends.

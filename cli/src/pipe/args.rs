@@ -1,7 +1,7 @@
 //! Arguments of `pipe`.
 
-use clap::{Args, Subcommand, ValueEnum};
-use longshore_storage::ledger::FileState;
+use clap::{Args, Subcommand};
+use longshore_worker::ask::FilesOptions;
 
 /// Arguments of `pipe`.
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ pub enum PipeCommand {
 /// The pipe.
 #[derive(Debug, Args)]
 pub struct OnePipe {
-    /// Name of a Pipe of the data directory
+    /// Name of the Pipe
     pub name: String,
 }
 
@@ -36,12 +36,8 @@ pub struct OnePipe {
 pub struct FilesArgs {
     #[command(flatten)]
     pub pipe: OnePipe,
-    /// Only files in this state; may be repeated
-    #[arg(long, value_name = "STATE")]
-    pub state: Vec<StateName>,
-    /// Files to show; 0: all
-    #[arg(long, default_value_t = 100, value_name = "N")]
-    pub limit: usize,
+    #[command(flatten)]
+    pub options: FilesOptions,
 }
 
 /// Arguments of `pipe retry`.
@@ -59,36 +55,7 @@ pub struct RetryArgs {
 pub struct WhyArgs {
     /// The file, s3://bucket/key
     pub file: String,
-    /// Only this Pipe; default: all of the data directory
+    /// Only this Pipe; default: all
     #[arg(long, value_name = "NAME")]
     pub pipe: Option<String>,
-}
-
-/// A state on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "UPPER")]
-pub enum StateName {
-    /// Waits for its batch
-    Unloaded,
-    /// In a batch
-    Loading,
-    /// Its rows are in the table
-    Finished,
-    /// Given up
-    Error,
-    /// Left alone by a rule
-    Ignored,
-}
-
-impl StateName {
-    /// The state in the ledger.
-    pub fn state(self) -> FileState {
-        match self {
-            Self::Unloaded => FileState::Unloaded,
-            Self::Loading => FileState::Loading,
-            Self::Finished => FileState::Finished,
-            Self::Error => FileState::Error,
-            Self::Ignored => FileState::Ignored,
-        }
-    }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::bail;
 use chrono::Utc;
-use longshore_sql::{Engine, Form, Options, SqlError, write_parquet, write_text};
+use longshore_sql::{Engine, Form, Options, Pipes, SqlError, write_parquet, write_text};
 use longshore_worker::convert::Zone;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ pub fn run(
 ) -> anyhow::Result<Ended> {
     let engine = Engine::new(Options {
         tables: data_dir.tables(),
+        pipes: pipes(data_dir),
         secrets: data_dir.secrets(),
         zone: Zone::parse(&args.timezone)?,
         now_micros: Utc::now().timestamp_micros(),
@@ -37,6 +38,18 @@ pub fn run(
         None if args.output.is_some() => bail!("--output needs a statement"),
         None => prompt::run(&engine, args, data_dir, runtime),
     }
+}
+
+/// The Pipes of the data directory, each time they are asked for. Without those that cannot be read the views tell
+/// of their ledgers alone.
+fn pipes(data_dir: &DataDir) -> Pipes {
+    let objects = data_dir.objects();
+    Pipes::new(move || {
+        objects.list().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the Pipes cannot be read");
+            Vec::new()
+        })
+    })
 }
 
 /// Answers one statement.

@@ -4,6 +4,7 @@
 mod apply;
 mod files;
 mod help;
+mod kubectl;
 mod load;
 mod manifests;
 mod pipe;
