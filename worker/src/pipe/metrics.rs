@@ -9,34 +9,23 @@ use prometheus::{Gauge, GaugeVec, Opts, Registry};
 /// # Errors
 /// A name that is taken.
 pub fn register(registry: &Registry, pipe: &PipeProgress) -> Result<(), prometheus::Error> {
-    let files = GaugeVec::new(
-        Opts::new("longshore_pipe_files", "Files of the ledger by state."),
-        &["ledger", "state"],
-    )?;
-    for (state, count) in [
+    let files = [
         ("UNLOADED", pipe.unloaded_files),
         ("LOADING", pipe.loading_files),
         ("FINISHED", pipe.loaded_files),
         ("ERROR", pipe.error_files),
         ("IGNORED", pipe.ignored_files),
-    ] {
-        files.with_label_values(&[&*pipe.ledger, state]).set(as_float(count));
-    }
-    registry.register(Box::new(files))?;
+    ];
+    by_state(registry, "longshore_pipe_files", "Files of the ledger by state.", &pipe.ledger, files)?;
     if let Some(after_load) = &pipe.after_load {
-        let files = GaugeVec::new(
-            Opts::new("longshore_pipe_after_load_files", "Loaded files by what became of their objects."),
-            &["ledger", "state"],
-        )?;
-        for (state, count) in [
+        let files = [
             ("pending", after_load.pending_files),
             ("done", after_load.done_files),
             ("left", after_load.left_files),
             ("failed", after_load.failed_files),
-        ] {
-            files.with_label_values(&[&*pipe.ledger, state]).set(as_float(count));
-        }
-        registry.register(Box::new(files))?;
+        ];
+        let help = "Loaded files by what became of their objects.";
+        by_state(registry, "longshore_pipe_after_load_files", help, &pipe.ledger, files)?;
     }
     let seconds = |instant: &Option<String>| {
         let instant = instant.as_deref().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
@@ -75,6 +64,20 @@ pub fn register(registry: &Registry, pipe: &PipeProgress) -> Result<(), promethe
         registry.register(Box::new(gauge))?;
     }
     Ok(())
+}
+
+fn by_state<const N: usize>(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    ledger: &str,
+    counts: [(&str, u64); N],
+) -> Result<(), prometheus::Error> {
+    let files = GaugeVec::new(Opts::new(name, help), &["ledger", "state"])?;
+    for (state, count) in counts {
+        files.with_label_values(&[ledger, state]).set(as_float(count));
+    }
+    registry.register(Box::new(files))
 }
 
 /// Prometheus counts in floats: exact up to 2^53.

@@ -15,6 +15,7 @@ mod batch;
 mod blame;
 mod compaction;
 mod end;
+mod failed;
 mod line;
 mod listing;
 mod metrics;

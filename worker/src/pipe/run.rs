@@ -20,6 +20,7 @@ use super::batch::{Batches, Ended};
 use super::blame::{Blame, blame};
 use super::compaction::{self, Compaction};
 use super::end::{PipeEnd, PipeFailure};
+use super::failed::Failed;
 use super::line::{BatchLimits, DEATHS, Line, Next, Waiting};
 use super::listing::{self, ListError};
 use super::progress::{SharedProgress, instant};
@@ -28,7 +29,7 @@ use super::rules::Rules;
 use super::schedule::Backoff;
 use crate::load::{LoadContext, LoadFailure, check_batch};
 use crate::metrics::Metrics;
-use crate::source::{ConnectContext, Operation, PathPattern, SourceError, Store};
+use crate::source::{ConnectContext, Operation, Outcome, PathPattern, SourceError, Store};
 
 /// New files that are held in memory before their batch.
 const WINDOW: usize = 65_536;
@@ -102,6 +103,7 @@ struct Pipe<'a> {
     /// Of listings: batches do not wait for them.
     list_backoff: Backoff,
     after_load: Option<AfterLoad>,
+    failed: Failed,
 }
 
 impl<'a> Pipe<'a> {
@@ -142,6 +144,7 @@ impl<'a> Pipe<'a> {
             backoff: Backoff::default(),
             list_backoff: Backoff::default(),
             after_load,
+            failed: Failed::new(),
         };
         let epoch = pipe.ledger.epoch().number();
         context.progress.change(|document| document.epoch = epoch);
@@ -192,6 +195,7 @@ impl<'a> Pipe<'a> {
     async fn work(&mut self) -> Result<PipeEnd, PipeFailure> {
         loop {
             self.tell();
+            block_in_place(|| self.failed.show(&mut self.ledger, &self.context.progress))?;
             if self.context.cancel.is_cancelled() {
                 return Ok(PipeEnd::Stopped);
             }
@@ -269,7 +273,7 @@ impl<'a> Pipe<'a> {
 
     /// Lists, until the round is at its end, the store fails, or batches wait for long.
     async fn list(&mut self) -> Result<(), PipeFailure> {
-        let before = self.list_requests();
+        let before = self.answered_list_requests();
         self.rounds.begin(self.rounds.next(self.limits()).1, self.began.elapsed());
         let place = self.rounds.place();
         let store = match self.connect().await {
@@ -282,7 +286,7 @@ impl<'a> Pipe<'a> {
         let listed =
             listing::list(&store, &self.patterns, &self.rules, &mut self.ledger, &mut self.rounds, now_ms());
         let listed = listed.await;
-        let requests = self.list_requests() - before;
+        let requests = self.answered_list_requests() - before;
         match listed {
             Ok(found) => {
                 let whole = !found.yields;
@@ -437,7 +441,7 @@ impl<'a> Pipe<'a> {
         progress.begin_batch(batch.number(), files.len() as u64, bytes);
         let began = Instant::now();
         progress.change(|document| document.loading_files = files.len() as u64);
-        let ended = batches.run(&mut self.table, &mut self.ledger, &batch, files, now_ms())?;
+        let ended = batches.run(&mut self.table, &mut self.ledger, &batch, files)?;
         progress.end_batch(began.elapsed());
         let is_unknown = matches!(&ended, Ended::Failed(failure) if blame(failure) == Blame::Unknown);
         if matches!(ended, Ended::Failed(_)) && !is_unknown {
@@ -492,6 +496,7 @@ impl<'a> Pipe<'a> {
 
     /// Everything is loaded, left alone or given up.
     fn finish(&self) -> PipeEnd {
+        self.tell();
         let errors = self.ledger.totals().of(FileState::Error).files;
         let state = if errors == 0 { PipeState::Finished } else { PipeState::Error };
         self.context.progress.change(|document| document.state = state);
@@ -510,6 +515,11 @@ impl<'a> Pipe<'a> {
 
     fn list_requests(&self) -> u64 {
         self.context.metrics.requests.snapshot().total(Operation::List)
+    }
+
+    /// What a listing costs: those that fail are bounded by the waits after them.
+    fn answered_list_requests(&self) -> u64 {
+        self.context.metrics.requests.snapshot().count(Operation::List, Outcome::Ok)
     }
 
     async fn wait_for_store(&mut self, category: &str, message: String) {
@@ -567,7 +577,7 @@ fn random() -> u64 {
 }
 
 /// Milliseconds since the epoch.
-fn now_ms() -> u64 {
+pub(super) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,5 @@
 //! What becomes of objects once their rows are in the table.
 
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use longshore_crds::{UNSUPPORTED_STORE, exit};
@@ -9,6 +8,7 @@ use longshore_worker::pipe::{PipeEnd, PipeFailure};
 use serde_json::{Value, json};
 
 use super::{PATIENCE, file, numbers, request, run, start, world};
+use crate::process;
 use crate::world::{SERVER, World};
 
 fn delete(spec: &mut Value) {
@@ -179,20 +179,7 @@ fn a_worker_that_dies_between_copy_and_delete_leaves_it_to_the_next_one() {
     let hangs = Fault::new(hangs).on(Operation::DeleteObject).bucket(&world.bucket).key("in/*");
     let fault = SERVER.faults().add(hangs);
     let request = request(&world, "in/*.parquet", |spec| move_to(&world, spec));
-    let path = world.folder.path().join("pipe.json");
-    std::fs::write(&path, serde_json::to_vec(&request).unwrap()).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_longshore-worker"))
-        .args(["pipe", "--memory", "134217728"])
-        .arg("--request")
-        .arg(&path)
-        .arg("--table-dir")
-        .arg(world.root())
-        .arg("--secrets-dir")
-        .arg(world.secrets())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = process::spawn(&world, "pipe", &request);
     let begin = Instant::now();
     while SERVER.faults().hits(fault) == 0 {
         assert!(begin.elapsed() < PATIENCE, "no delete came");

@@ -44,6 +44,7 @@ fn any_order_of_arrival_loads_the_same_rows() {
                     &request(world, "in/*/*.parquet", |spec| {
                         spec["autoIngest"] = json!(true);
                         spec["batchFiles"] = json!(files);
+                        spec["maxListRequestsPerHour"] = json!(100_000);
                     }),
                 )
             })

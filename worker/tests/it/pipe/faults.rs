@@ -98,6 +98,7 @@ fn whatever_a_store_does_the_rows_are_exact_and_no_file_is_blamed() {
     let request = request(&world, "in/*/*.parquet", |spec| {
         spec["autoIngest"] = json!(true);
         spec["batchFiles"] = json!(7);
+        spec["maxListRequestsPerHour"] = json!(1_000_000);
         spec["source"]["s3"]["endpoint"] = json!(server.endpoint());
     });
     let running = start(&world, &request);

@@ -17,6 +17,9 @@ fn a54_one_corrupt_file_of_a_batch_ends_in_error_and_the_others_load() {
     let running = start(&world, &request(&world, "in/*.parquet", |spec| spec["autoIngest"] = json!(true)));
     let progress = running.until("31 files", |progress| progress.loaded_files == 31);
     assert_eq!((progress.error_files, progress.state), (1, PipeState::Running), "{progress:?}");
+    let told = running.until("it is shown", |progress| !progress.failed_files.is_empty()).failed_files;
+    assert!(told.len() == 1 && told[0].file.ends_with("in/17.parquet"), "{told:?}");
+    assert_eq!(told[0].error_type, "InvalidParquet");
     world.put("in/later.parquet", file([100]));
     running.until("the later file", |progress| progress.loaded_files == 32);
     running.stop();

@@ -1,5 +1,7 @@
 //! What listing costs, and how it defends itself.
 
+use std::ops::ControlFlow;
+
 use longshore_s3server::{Fault, FaultKind, Operation};
 use longshore_worker::source::{self, PathPattern};
 
@@ -33,6 +35,70 @@ fn a13_one_key_is_one_small_call() {
     let store = client.store(&embedded.server.endpoint());
     assert_eq!(client.keys(&store, "s3://big/a/000000007.parquet"), ["a/000000007.parquet"]);
     assert_eq!(embedded.server.counters().requests(Operation::ListObjectsV2), 1);
+}
+
+#[test]
+fn a_listing_that_was_broken_off_goes_on_after_any_key() {
+    let embedded = Embedded::start();
+    let folders = ["t/", "t/a/", "t/a/x/", "t/a-b/", "t/a.b/", "t/b/", "t/b/x/", "t/b/y/", "t/c0/", "u/"];
+    for (number, folder) in folders.iter().enumerate() {
+        for name in ["0.csv", "a.csv", "a0.csv", "ä.csv", "z.txt"].iter().skip(number % 3) {
+            embedded.server.put("tails", &format!("{folder}{name}"), "1").unwrap();
+        }
+    }
+    let page = FaultKind::OddPage { max_keys: 2, repeats: 0, skips: 0 };
+    embedded.server.faults().add(Fault::new(page).on(Operation::ListObjectsV2));
+    let client = Client::new();
+    let store = client.store(&embedded.server.endpoint());
+    for path in
+        ["t/*.csv", "t/*/*.csv", "t/*/x/*", "t/{a,b/y}/*.csv", "*/*/*.csv", "t/a/0.csv", "t/[ab]*/?.csv"]
+    {
+        let pattern = PathPattern::parse(&format!("s3://tails/{path}")).unwrap();
+        let all = client.keys(&store, &format!("s3://tails/{path}"));
+        // Keys that it gives, others, and places that are no keys.
+        let others = ["t/", "t/a", "t/a/", "t/a/0", "t/a/zz", "t/b/x/a.csv", "t/zzz", "a", "z", "u/0.csv"];
+        for after in all.iter().map(String::as_str).chain(others) {
+            let mut found = Vec::new();
+            let mut take = |page: &[source::ListedObject]| {
+                found.extend(page.iter().map(|object| object.key.clone()));
+                ControlFlow::Continue(())
+            };
+            client.runtime.block_on(store.list_after(&pattern, Some(after), &mut take)).unwrap();
+            let expected: Vec<&String> = all.iter().filter(|key| key.as_str() > after).collect();
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{path} after {after}");
+        }
+        let mut first = Vec::new();
+        let mut stop = |page: &[source::ListedObject]| {
+            first.extend(page.iter().map(|object| object.key.clone()));
+            ControlFlow::Break(())
+        };
+        client.runtime.block_on(store.list_after(&pattern, None, &mut stop)).unwrap();
+        assert!(all.starts_with(&first) && first.is_empty() == all.is_empty(), "{path}: {first:?}");
+    }
+}
+
+#[test]
+fn what_comes_after_a_key_costs_a_request_for_each_folder_level() {
+    let embedded = Embedded::start();
+    for folder in 0..20 {
+        embedded.server.add_virtual("tails", &format!("t/{folder:02}/"), 2_500, 1).unwrap();
+    }
+    let client = Client::new();
+    let store = client.store(&embedded.server.endpoint());
+    let pattern = PathPattern::parse("s3://tails/t/*/*.parquet").unwrap();
+    embedded.server.put("tails", "t/19/a.parquet", "1").unwrap();
+    embedded.server.put("tails", "t/20/a.parquet", "1").unwrap();
+    embedded.server.counters().reset();
+    let mut found = Vec::new();
+    let mut take = |page: &[source::ListedObject]| {
+        found.extend(page.iter().map(|object| object.key.clone()));
+        ControlFlow::Continue(())
+    };
+    let last = Some("t/19/000002499.parquet");
+    client.runtime.block_on(store.list_after(&pattern, last, &mut take)).unwrap();
+    assert_eq!(found, ["t/19/a.parquet", "t/20/a.parquet"]);
+    // One of each: what is above, the folder of the key, and the new folder.
+    assert_eq!(embedded.server.counters().requests(Operation::ListObjectsV2), 3);
 }
 
 #[test]
