@@ -31,6 +31,16 @@ var expected = map[string]string{
 	"loadjob-loading":       "Progressing",
 	"loadjob-finished":      "Healthy",
 	"loadjob-cancelled":     "Degraded",
+	"pipe-created":          "Progressing",
+	"pipe-waiting":          "Progressing",
+	"pipe-starting":         "Progressing",
+	"pipe-ready":            "Healthy",
+	"pipe-edited":           "Progressing",
+	"pipe-stopping":         "Suspended",
+	"pipe-suspended":        "Suspended",
+	"pipe-overlapping":      "Degraded",
+	"pipe-finished":         "Healthy",
+	"pipe-files-in-error":   "Degraded",
 }
 
 func value(state *lua.LState, any interface{}) lua.LValue {

@@ -96,8 +96,10 @@ fn a51_a_pipe_loads_what_is_there_and_what_appears_and_goes_on_after_suspend_and
 
         bed.edit_pipe(PIPE, json!({"suspend": true})).await?;
         bed.until_pipe_state(PIPE, PipeState::Suspended).await?;
-        let pods = bed.pipe_pods(PIPE).await?;
-        ensure!(pods.is_empty(), "{} pods of a suspended pipe", pods.len());
+        let phases = bed.pipe_pods(PIPE).await?.into_iter().map(|pod| pod.status.and_then(|it| it.phase));
+        let phases: Vec<String> = phases.map(Option::unwrap_or_default).collect();
+        let over = ["Succeeded", "Failed"];
+        ensure!(phases.iter().all(|it| over.contains(&it.as_str())), "pods of a suspended pipe: {phases:?}");
         bed.put_again("latest")?;
         bed.edit_pipe(PIPE, json!({"batchFiles": 3})).await?;
         bed.edit_pipe(PIPE, json!({"suspend": false})).await?;
@@ -117,7 +119,14 @@ fn a51_a_pipe_loads_what_is_there_and_what_appears_and_goes_on_after_suspend_and
         for reason in ["Starting", "Ingesting", "Suspended"] {
             ensure!(told.iter().any(|told| told == reason), "{reason} is not told: {told:?}");
         }
-        Ok(())
+
+        // Enough: it lists once more, as a Job, and ends.
+        bed.edit_pipe(PIPE, json!({"autoIngest": false})).await?;
+        let status = bed.until_pipe_state(PIPE, PipeState::Finished).await?;
+        ensure!(status.loaded_files == Some(30), "{status:?}");
+        let left = bed.namespace.kubectl(&["get", "deployments", "-o", "name"]).await?;
+        ensure!(left.trim().is_empty(), "{left} is left");
+        bed.has_rows(3).await
     }))
 }
 

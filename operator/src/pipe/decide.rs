@@ -237,7 +237,13 @@ impl Visit<'_> {
     /// What the pods of a Deployment or Job that is as it should be tell.
     fn at_work(&mut self, child: &Child, wanted: &Wanted) -> Verdict {
         let own = self.facts.own_pods();
-        let Some(pod) = own.iter().rev().find(|pod| !pod.ended && pod.gone_by.is_none()) else {
+        let newest = own.iter().rev().find(|pod| !pod.ended && pod.gone_by.is_none());
+        let lost = self.facts.pods.iter().find(|pod| pod.is_lost(self.facts.now));
+        if let Some(lost) = lost.filter(|_| newest.is_none_or(|pod| !pod.started)) {
+            // Until the next one has begun, that is what a person must know.
+            return Verdict::waits(&Hold::new(reasons::NODE_LOST, lost.lost_message()));
+        }
+        let Some(pod) = newest else {
             return match &child.refusal {
                 Some(message) => Verdict::waits(&Hold::new(reasons::POD_REFUSED, message)),
                 None => Verdict::starting("the worker's pod is on its way"),
@@ -254,7 +260,14 @@ impl Visit<'_> {
             return Verdict::starting("the worker's pod is starting");
         }
         if !pod.running {
-            return fault(pod);
+            // An outcome counts once the Job has ended too.
+            let is_over = child.kind == Kind::Job && self.outcome().is_some();
+            return if is_over {
+                self.again = Again::After(SOON);
+                Verdict::as_before(&self.status, self.facts.pipe.metadata.generation)
+            } else {
+                fault(pod)
+            };
         }
         if child.settled {
             self.actions.push(Action::Sweep { keep: Some(wanted.request.clone()) });
@@ -288,13 +301,12 @@ impl Visit<'_> {
 
     /// The end of a Job: the outcome that its worker told, or none, and then another Job follows.
     fn job_ended(&mut self, child: &Child, end: &JobEnd) -> Verdict {
-        let own = self.facts.own_pods();
-        let told = own.iter().rev().find_map(|pod| report(pod, &self.facts.pipe.ledger()));
-        if let Some(progress) = told.filter(|it| matches!(it.state, PipeState::Finished | PipeState::Error)) {
+        if let Some(progress) = self.outcome() {
             self.status.take_figures(&progress);
             self.status.finished_request = Some(self.facts.digest.clone());
             return self.rest();
         }
+        let own = self.facts.own_pods();
         let verdict = own.last().filter(|pod| pod.exit.is_some()).map_or_else(
             || {
                 let message = match end {
@@ -311,6 +323,13 @@ impl Visit<'_> {
             self.again = Again::After(SOON);
         }
         verdict
+    }
+
+    /// What the worker of a Job told when it had worked off everything.
+    fn outcome(&self) -> Option<PipeProgress> {
+        let own = self.facts.own_pods();
+        let told = own.iter().rev().find_map(|pod| report(pod, &self.facts.pipe.ledger()))?;
+        matches!(told.state, PipeState::Finished | PipeState::Error).then_some(told)
     }
 
     fn delete_all(&mut self) {

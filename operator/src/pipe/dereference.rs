@@ -38,7 +38,7 @@ pub async fn read(pipe: &Pipe, shared: &Shared) -> Result<Facts, ApiError> {
         has_table: table.is_some_and(|table| table.metadata.deletion_timestamp.is_none()),
         table: offer,
         invalid,
-        elder: overlap::elder(pipe, &shared.pipes_of(&reader.namespace)),
+        elder: overlap::elder(pipe, &shared.neighbours(pipe)),
         wanted,
         children: reader.children().await?,
         pods: reader.pods().await?,

@@ -115,11 +115,11 @@ impl Shared {
         work(memory.entry(uid.to_owned()).or_default())
     }
 
-    /// The Pipes of a namespace that the cache knows and can read.
-    fn pipes_of(&self, namespace: &str) -> Vec<Pipe> {
-        let pipes = self.store.state();
-        let pipes = pipes.iter().filter(|pipe| pipe.namespace().as_deref() == Some(namespace));
-        pipes.filter_map(|pipe| pipe.0.as_ref().ok().cloned()).collect()
+    /// The other Pipes of a Pipe's Table that the cache knows and can read.
+    fn neighbours(&self, pipe: &Pipe) -> Vec<Pipe> {
+        let others = self.store.state();
+        let others = others.iter().filter_map(|other| other.0.as_ref().ok());
+        others.filter(|other| overlap::is_neighbour(other, pipe)).cloned().collect()
     }
 
     /// For how long a pod has not answered; `answers`: it has, just now.

@@ -549,6 +549,10 @@ fn a_lost_node_raises_the_epoch_and_another_deployment_follows() {
         [Action::MakeRequest, Action::ApplyDeployment],
         "not held up by the lost pod"
     );
+    let mut next = world.pod();
+    next.hold = Some(Hold::new(reasons::VOLUME_NOT_READY, "Multi-Attach error"));
+    world.facts.pods.push(next);
+    has(&world.visit(), reasons::NODE_LOST, &[conditions::RECONCILING]);
 }
 
 #[test]

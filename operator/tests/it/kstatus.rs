@@ -42,6 +42,16 @@ fn each_recorded_object_has_its_kstatus() {
         ("loadjob-loading", "InProgress"),
         ("loadjob-finished", "Current"),
         ("loadjob-cancelled", "Failed"),
+        ("pipe-created", "Current"),
+        ("pipe-waiting", "InProgress"),
+        ("pipe-starting", "InProgress"),
+        ("pipe-ready", "Current"),
+        ("pipe-edited", "InProgress"),
+        ("pipe-stopping", "InProgress"),
+        ("pipe-suspended", "InProgress"),
+        ("pipe-overlapping", "Failed"),
+        ("pipe-finished", "Current"),
+        ("pipe-files-in-error", "Failed"),
     ];
     for (name, status) in expected {
         let text = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
