@@ -11,6 +11,7 @@ use longshore_storage::table::{Batch, Table};
 use super::line::Waiting;
 use super::listing::is_gone;
 use super::rules::GONE;
+use super::run::now_ms;
 use crate::load::{BatchEnd, BatchParts, LoadContext, LoadFailure, run_batch};
 use crate::source::Store;
 
@@ -72,7 +73,6 @@ impl Batches<'_> {
         ledger: &mut Ledger,
         batch: &Batch,
         files: &[Waiting],
-        now_ms: u64,
     ) -> Result<Ended, LedgerError> {
         let request = self.request.batch_request(batch.label(), batch.epoch().number(), self.parallelism);
         let planned: Vec<PlannedFile> = files.iter().map(planned).collect();
@@ -83,7 +83,9 @@ impl Batches<'_> {
             store: self.store,
             context: self.context,
         };
-        match run_batch(table, parts) {
+        let ended = run_batch(table, parts);
+        let now_ms = now_ms();
+        match ended {
             Ok(BatchEnd::Committed { version, files: counted }) => {
                 let loaded = files.iter().zip(&counted).filter(|(_, counted)| counted.skipped.is_none());
                 let loaded: Vec<_> =

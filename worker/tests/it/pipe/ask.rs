@@ -49,7 +49,10 @@ fn every_key_has_an_answer() {
     // It waits when it is put back, with what was wrong with it.
     assert_eq!(ask(&world, &["retry"]).0, 0);
     let (_, printed, _) = ask(&world, &["why", &uri("bad.parquet")]);
-    assert!(printed.contains("waiting for its attempt 1 ") && printed.contains("InvalidParquet"), "{printed}");
+    assert!(
+        printed.contains("waiting for its attempt 1 ") && printed.contains("InvalidParquet"),
+        "{printed}"
+    );
 }
 
 #[test]
