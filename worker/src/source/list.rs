@@ -178,7 +178,9 @@ impl Walk {
             let at_once = FOLDERS_AT_ONCE.get(folder.depth).copied().unwrap_or(1);
             let mut below: VecDeque<Listing> = VecDeque::new();
             let begins_after = folder.part.begins_after(&folder.prefix);
-            if let Some(name) = begins_after.as_ref().filter(|name| name.ends_with('/')) {
+            // A key may be the name of the folder itself.
+            let is_below = |name: &&String| name.ends_with('/') && **name != folder.prefix;
+            if let Some(name) = begins_after.as_ref().filter(is_below) {
                 below.extend(self.below(&folder, name));
             }
             let mut pages = PageWalk::new(&self, &folder.prefix, begins_after.clone());

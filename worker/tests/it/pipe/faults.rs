@@ -99,6 +99,7 @@ fn whatever_a_store_does_the_rows_are_exact_and_no_file_is_blamed() {
         spec["autoIngest"] = json!(true);
         spec["batchFiles"] = json!(7);
         spec["maxListRequestsPerHour"] = json!(1_000_000);
+        spec["afterLoad"] = json!({"action": "Delete", "delaySeconds": 0});
         spec["source"]["s3"]["endpoint"] = json!(server.endpoint());
     });
     let running = start(&world, &request);
@@ -112,6 +113,7 @@ fn whatever_a_store_does_the_rows_are_exact_and_no_file_is_blamed() {
     world.write_secret("s3", "AKIARENEWED", "renewed-secret");
     server.faults().remove(expired);
     let progress = running.until("45 files", |progress| progress.loaded_files == 45);
+    running.until("all are deleted", |_| server.object_count(&world.bucket) == 0);
     running.stop();
     assert_eq!(progress.error_files, 0, "{progress:?}");
     assert_eq!(numbers(&world), (0..450).collect::<Vec<_>>());
