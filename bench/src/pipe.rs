@@ -260,7 +260,8 @@ fn known_keys(keys: u64) -> anyhow::Result<()> {
     place.copies(&[("in/", keys)])?;
     let (listed, progress) = place.run(json!({}))?;
     println!(
-        "listing: {keys} known keys in {:.1} s: {:.0} keys a second (bound 50000), {} list requests, peak {:.0} MiB",
+        "listing: {keys} known keys in {:.1} s: {:.0} keys a second (bound 50000), {} list requests, \
+         peak {:.0} MiB",
         listed.wall_seconds,
         keys as f64 / listed.wall_seconds,
         progress.list_requests,
@@ -273,7 +274,8 @@ fn known_keys(keys: u64) -> anyhow::Result<()> {
         bail!("{} files are known as loaded, {rows} rows are in the table", progress.loaded_files);
     }
     println!(
-        "{keys} known keys and {NEW_KEYS} new ones: {:.1} s, {} list requests, peak {:.0} MiB of a budget of {SMALL_MEMORY} (bound 95)",
+        "{keys} known keys and {NEW_KEYS} new ones: {:.1} s, {} list requests, peak {:.0} MiB of a budget \
+         of {SMALL_MEMORY} (bound 95)",
         cost.wall_seconds,
         progress.list_requests,
         mebibytes(cost.peak_bytes)

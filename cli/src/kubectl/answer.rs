@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod, PodStatus};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::client::Kubectl;
@@ -30,7 +31,9 @@ impl Pods<'_> {
     /// # Errors
     /// It does not start, or ends with an error: its termination message.
     pub fn answer(&self, pod: &Pod) -> anyhow::Result<u64> {
-        let manifest = serde_json::json!({"apiVersion": "v1", "kind": "Pod", "metadata": pod.metadata, "spec": pod.spec});
+        let manifest = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": pod.metadata, "spec": pod.spec,
+        });
         let created = self
             .kubectl
             .output(&["create", "-f", "-", "-o", "name"], Some(manifest.to_string().as_bytes()))?;

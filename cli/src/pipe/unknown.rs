@@ -38,7 +38,8 @@ fn reason(pipe: &Pipe, file: &str) -> String {
             let next = listed + Duration::seconds(pipe.spec.poll_interval_seconds.into());
             let next = next.to_rfc3339_opts(SecondsFormat::Secs, true);
             format!(
-                "it is not listed yet; next listing at {next}, or later where maxListRequestsPerHour asks for it"
+                "it is not listed yet; next listing at {next}, or later where maxListRequestsPerHour asks \
+                 for it"
             )
         }
         None => "it is not listed yet; the pipe has told of no listing".to_owned(),
