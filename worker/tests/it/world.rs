@@ -2,6 +2,7 @@
 //! its own.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -67,10 +68,7 @@ impl World {
     }
 
     pub fn write_secret(&self, name: &str, access: &str, secret: &str) {
-        let folder = self.secrets().join(name);
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("access-key-id"), access).unwrap();
-        std::fs::write(folder.join("secret-access-key"), secret).unwrap();
+        mount_secret(&self.secrets().join(name), access, secret);
     }
 
     pub fn root(&self) -> PathBuf {
@@ -250,4 +248,21 @@ pub fn tree(folder: &Path) -> BTreeMap<PathBuf, u64> {
         }
     }
     found
+}
+
+/// Puts a Secret in place, or the next content of one, as the kubelet does: a reader sees the old keys or the new ones,
+/// and never a file that is half written.
+pub fn mount_secret(folder: &Path, access: &str, secret: &str) {
+    std::fs::create_dir_all(folder).unwrap();
+    let content = tempfile::Builder::new().prefix("..content-").tempdir_in(folder).unwrap().keep();
+    for (name, text) in [("access-key-id", access), ("secret-access-key", secret)] {
+        std::fs::write(content.join(name), text).unwrap();
+        let link = folder.join(name);
+        if !link.exists() {
+            symlink(Path::new("..data").join(name), link).unwrap();
+        }
+    }
+    let next = folder.join("..next");
+    symlink(content.file_name().unwrap(), &next).unwrap();
+    std::fs::rename(next, folder.join("..data")).unwrap();
 }

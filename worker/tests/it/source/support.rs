@@ -1,6 +1,5 @@
 //! A client of a store as tests use it: not async, with short waits.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +12,8 @@ use longshore_worker::source::{
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
+
+use crate::world::mount_secret;
 
 pub const KEY_ID: &str = "AKIAEXAMPLE";
 /// Must never appear in what is printed.
@@ -54,10 +55,7 @@ impl Client {
     }
 
     pub fn write_secret(&self, name: &str, id: &str, key: &str) {
-        let folder = self.secret(name);
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("access-key-id"), format!("{id}\n")).unwrap();
-        fs::write(folder.join("secret-access-key"), format!("{key}\n")).unwrap();
+        mount_secret(&self.secret(name), &format!("{id}\n"), &format!("{key}\n"));
     }
 
     pub fn secret(&self, name: &str) -> PathBuf {
