@@ -37,6 +37,9 @@ const PIPE_VIEWS: [&str; 2] = [PIPES, "pipe_files"];
 /// The schema of the views.
 const INFORMATION_SCHEMA: &str = "information_schema";
 
+/// A view of it: its name and its rows.
+type View = (&'static str, Arc<dyn TableProvider>);
+
 /// What a session works with.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -186,8 +189,8 @@ impl Engine {
     }
 
     /// The views that the statement names.
-    fn views(&self, statement: &Statement) -> Result<Vec<(&'static str, Arc<dyn TableProvider>)>, SqlError> {
-        let mut views: Vec<(&str, Arc<dyn TableProvider>)> = Vec::new();
+    fn views(&self, statement: &Statement) -> Result<Vec<View>, SqlError> {
+        let mut views: Vec<View> = Vec::new();
         let of_rows = |rows: RecordBatch| MemTable::try_new(rows.schema(), vec![vec![rows]]).map(Arc::new);
         let named: Vec<&str> = VIEWS.into_iter().filter(|name| statement.names(name)).collect();
         if !named.is_empty() {
