@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
@@ -21,6 +21,9 @@ pub const LIMIT: Duration = Duration::from_secs(90);
 
 /// Name of the table.
 pub const TABLE: &str = "visits";
+
+/// Name of the claim to which a volume moves.
+pub const MOVED: &str = "moved";
 
 /// A namespace with a store that holds `rows` under `s3://shop/visits/`, and an operator.
 pub struct Bed {
@@ -162,6 +165,38 @@ impl Bed {
     /// The table's folder on this host.
     pub async fn folder(&self) -> Result<PathBuf> {
         host_folder(&self.namespace.client, &self.namespace.name, &format!("table-{TABLE}")).await
+    }
+
+    /// Deletes every object of these kinds and the table's claim, but keeps its volume, and binds that to a claim
+    /// [`MOVED`] of another namespace.
+    pub async fn move_volume(
+        &self,
+        kinds: &str,
+        to: &str,
+        test: impl AsyncFnOnce(&Namespace) -> Result<()>,
+    ) -> Result<()> {
+        let claims: Api<PersistentVolumeClaim> = self.namespace.api();
+        let claim = format!("table-{TABLE}");
+        let bound = claims.get(&claim).await?;
+        let volume = bound.spec.and_then(|spec| spec.volume_name).context("a bound claim")?;
+        let volumes: Api<PersistentVolume> = Api::all(self.namespace.client.clone());
+        let retain = Patch::Merge(json!({"spec": {"persistentVolumeReclaimPolicy": "Retain"}}));
+        volumes.patch(&volume, &PatchParams::default(), &retain).await?;
+        self.namespace.kubectl(&["delete", kinds, "--all", "--timeout=60s"]).await?;
+        self.namespace.kubectl(&["delete", "pvc", &claim, "--timeout=60s"]).await?;
+        in_namespace(to, Nodes::Real, async |other| {
+            // Reserved at once: a volume that is free goes to any claim that waits.
+            let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": other.name,
+                               "name": MOVED, "uid": null, "resourceVersion": null});
+            let reserve = Patch::Merge(json!({"spec": {"claimRef": claim}}));
+            volumes.patch(&volume, &PatchParams::default(), &reserve).await?;
+            let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": MOVED},
+                "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "e2e-local", "volumeName": volume,
+                         "resources": {"requests": {"storage": "1Gi"}}}});
+            other.apply(&claim.to_string()).await?;
+            test(other).await
+        })
+        .await
     }
 
     /// Waits for a pod of this role that runs.

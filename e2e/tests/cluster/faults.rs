@@ -13,7 +13,7 @@ use longshore_e2e::{Operator, OperatorOptions, TableManifest, run};
 use longshore_s3server::Operation;
 use serde_json::json;
 
-use crate::bed::{Bed, LIMIT, TABLE, processes_of, reason_of, signal, with_operator, with_table};
+use crate::bed::{Bed, LIMIT, MOVED, TABLE, processes_of, reason_of, signal, with_operator, with_table};
 use crate::loads::{delayed, slow};
 
 /// Whether a load waits for what this reason names.
@@ -299,45 +299,24 @@ fn a_volume_that_moves_to_another_namespace_knows_its_labels() -> Result<()> {
     run(with_table("moved-from", 20_000, 2, async |bed| {
         bed.namespace.apply(&bed.load("load").with("label", json!("january")).yaml()).await?;
         bed.loaded("load", 1).await?;
-        let claims: Api<k8s_openapi::api::core::v1::PersistentVolumeClaim> = bed.namespace.api();
-        let claim = format!("table-{TABLE}");
-        let bound = claims.get(&claim).await?;
-        let volume = bound.spec.and_then(|spec| spec.volume_name).context("a bound claim")?;
-        let volumes: Api<k8s_openapi::api::core::v1::PersistentVolume> =
-            Api::all(bed.namespace.client.clone());
-        let retain = Patch::Merge(json!({"spec": {"persistentVolumeReclaimPolicy": "Retain"}}));
-        volumes.patch(&volume, &PatchParams::default(), &retain).await?;
-        bed.namespace.kubectl(&["delete", "loadjobs,tables", "--all", "--timeout=60s"]).await?;
-        bed.namespace.kubectl(&["delete", "pvc", &claim, "--timeout=60s"]).await?;
-
-        let requests = bed.store.server()?.counters().all_requests();
-        longshore_e2e::in_namespace("moved-to", longshore_e2e::Nodes::Real, async |other| {
+        let mut requests = None;
+        bed.move_volume("loadjobs,tables", "moved-to", async |other| {
+            requests = Some(bed.store.server()?.counters().all_requests());
             let _operator = Operator::start(other).await?;
-            // Reserved at once: a volume that is free goes to any claim that waits.
-            let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": other.name,
-                               "name": "moved", "uid": null, "resourceVersion": null});
-            let reserve = Patch::Merge(json!({"spec": {"claimRef": claim}}));
-            volumes.patch(&volume, &PatchParams::default(), &reserve).await?;
-            other
-                .apply(
-                    &json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "moved"},
-                            "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "e2e-local",
-                                     "volumeName": volume, "resources": {"requests": {"storage": "1Gi"}}}})
-                    .to_string(),
-                )
-                .await?;
             bed.store.secret(other).await?;
-            other.apply(&TableManifest::new(TABLE).with("storage", json!({"existingClaim": "moved"})).yaml()).await?;
+            other
+                .apply(&TableManifest::new(TABLE).with("storage", json!({"existingClaim": MOVED})).yaml())
+                .await?;
             other.apply(&bed.load("again").with("label", json!("january")).yaml()).await?;
             let wait = ["wait", "--for=condition=Complete", "loadjob/again", "--timeout=90s"];
             other.kubectl(&wait).await?;
-            let folder = longshore_e2e::host_folder(&other.client, &other.name, "moved").await?;
+            let folder = longshore_e2e::host_folder(&other.client, &other.name, MOVED).await?;
             let found = longshore_e2e::read_table(&folder).await?;
             ensure!(found.rows == bed.rows.expected.rows, "{found:?}");
             Ok(())
         })
         .await?;
-        ensure!(bed.store.server()?.counters().all_requests() == requests, "the store was asked again");
+        ensure!(Some(bed.store.server()?.counters().all_requests()) == requests, "the store was asked again");
         Ok(())
     }))
 }

@@ -1,5 +1,7 @@
 //! Pipes on real pods: each file once, whatever is edited, deleted or killed meanwhile.
 
+mod ledger;
+
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
