@@ -27,7 +27,7 @@ pub use cluster::Cluster;
 pub use deploy::{RELEASE, rights};
 pub use environment::{Environment, repository};
 pub use kubectl::{Output, kubectl, kubectl_output};
-pub use manifest::{Load, PipeManifest, TableManifest};
+pub use manifest::Manifest;
 pub use namespace::{Namespace, Nodes, in_namespace};
 pub use operator::{Operator, OperatorOptions};
 pub use oracle::{TableRows, read_table};

@@ -4,15 +4,15 @@ use serde_json::{Value, json};
 
 use crate::Store;
 
-/// A Table of the user guide's columns.
+/// An object with a spec.
 #[derive(Debug, Clone)]
-pub struct TableManifest {
+pub struct Manifest {
     value: Value,
 }
 
-impl TableManifest {
-    /// The table of this name, of 1 GiB on the default class.
-    pub fn new(name: &str) -> Self {
+impl Manifest {
+    /// The Table of this name, with the user guide's columns, of 1 GiB on the default class.
+    pub fn table(name: &str) -> Self {
         let value = json!({
             "apiVersion": "longshore.dev/v1alpha1",
             "kind": "Table",
@@ -33,33 +33,13 @@ impl TableManifest {
         Self { value }
     }
 
-    /// Sets a field of the spec.
-    #[must_use]
-    pub fn with(mut self, field: &str, value: Value) -> Self {
-        self.value["spec"][field] = value;
-        self
-    }
-
-    /// As `kubectl apply` takes it.
-    pub fn yaml(&self) -> String {
-        self.value.to_string()
-    }
-}
-
-/// A LoadJob.
-#[derive(Debug, Clone)]
-pub struct Load {
-    value: Value,
-}
-
-impl Load {
-    /// A load of `s3://<path>` from this store into a table, with the Secret `aws`.
-    pub fn new(name: &str, table: &str, store: &Store, path: &str) -> Self {
-        Self::on(name, table, &store.endpoint(), path)
+    /// A LoadJob of `s3://<path>` from this store into a table, with the Secret `aws`.
+    pub fn load(name: &str, table: &str, store: &Store, path: &str) -> Self {
+        Self::load_on(name, table, &store.endpoint(), path)
     }
 
     /// The same from the store at this endpoint.
-    pub fn on(name: &str, table: &str, endpoint: &str, path: &str) -> Self {
+    pub fn load_on(name: &str, table: &str, endpoint: &str, path: &str) -> Self {
         let value = json!({
             "apiVersion": "longshore.dev/v1alpha1",
             "kind": "LoadJob",
@@ -69,28 +49,8 @@ impl Load {
         Self { value }
     }
 
-    /// Sets a field of the spec.
-    #[must_use]
-    pub fn with(mut self, field: &str, value: Value) -> Self {
-        self.value["spec"][field] = value;
-        self
-    }
-
-    /// As `kubectl apply` takes it.
-    pub fn yaml(&self) -> String {
-        self.value.to_string()
-    }
-}
-
-/// A Pipe.
-#[derive(Debug, Clone)]
-pub struct PipeManifest {
-    value: Value,
-}
-
-impl PipeManifest {
-    /// A pipe of `s3://<path>` from this store into a table, with the Secret `aws`. It looks every second.
-    pub fn new(name: &str, table: &str, store: &Store, path: &str) -> Self {
+    /// A Pipe of `s3://<path>` from this store into a table, with the Secret `aws`. It looks every second.
+    pub fn pipe(name: &str, table: &str, store: &Store, path: &str) -> Self {
         let value = json!({
             "apiVersion": "longshore.dev/v1alpha1",
             "kind": "Pipe",

@@ -11,8 +11,7 @@ use kube::{Api, ResourceExt};
 use longshore_crds::{LoadJob, LoadJobStatus, LoadState, Table, conditions};
 use longshore_e2e::wait::{Look, until};
 use longshore_e2e::{
-    Load, Namespace, Nodes, Operator, Rows, Store, TableManifest, TableRows, host_folder, in_namespace,
-    read_table, rows,
+    Manifest, Namespace, Nodes, Operator, Rows, Store, TableRows, host_folder, in_namespace, read_table, rows,
 };
 use serde_json::{Value, json};
 
@@ -42,7 +41,7 @@ pub async fn with_table(
 ) -> Result<()> {
     with_operator(name, count, files, async |bed| {
         bed.store.secret(&bed.namespace).await?;
-        bed.namespace.apply(&TableManifest::new(TABLE).yaml()).await?;
+        bed.namespace.apply(&Manifest::table(TABLE).yaml()).await?;
         bed.ready(TABLE).await?;
         test(bed).await
     })
@@ -75,8 +74,8 @@ pub async fn with_operator(
 
 impl Bed {
     /// The plain load of everything.
-    pub fn load(&self, name: &str) -> Load {
-        Load::new(name, TABLE, &self.store, "shop/visits/*.parquet")
+    pub fn load(&self, name: &str) -> Manifest {
+        Manifest::load(name, TABLE, &self.store, "shop/visits/*.parquet")
     }
 
     pub fn jobs(&self) -> Api<LoadJob> {

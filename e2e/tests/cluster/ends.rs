@@ -9,15 +9,15 @@ use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::runtime::{WatchStreamExt, watcher};
 use longshore_crds::{LoadJob, LoadJobStatus, LoadState, conditions};
 use longshore_e2e::wait::{Look, until};
-use longshore_e2e::{Load, Namespace, Nodes, Operator, TableManifest, in_namespace, run};
+use longshore_e2e::{Manifest, Namespace, Nodes, Operator, in_namespace, run};
 use serde_json::{Value, json};
 
 use crate::bed::{LIMIT, TABLE, reason_of, signal, with_operator, with_table};
 use crate::loads::delayed;
 
 /// A load on a fake node, which its pod answers as the annotations say.
-fn fake(name: &str, annotations: &Value) -> Load {
-    Load::on(name, TABLE, "http://10.244.0.1:1", "shop/visits/*.parquet")
+fn fake(name: &str, annotations: &Value) -> Manifest {
+    Manifest::load_on(name, TABLE, "http://10.244.0.1:1", "shop/visits/*.parquet")
         .with("worker", json!({"annotations": annotations}))
 }
 
@@ -103,7 +103,7 @@ fn a_load_that_is_given_up_in_each_state_ends_as_the_log_says() -> Result<()> {
         edit(namespace, "pending", json!({"cancel": true})).await?;
         ensure!(end(namespace, "pending").await? == cancelled("UserCancelled"));
 
-        namespace.apply(&TableManifest::new(TABLE).yaml()).await?;
+        namespace.apply(&Manifest::table(TABLE).yaml()).await?;
         // LOADING, before its container has begun, and while it runs.
         for (name, annotations) in
             [("begins", json!({"e2e.test/start": "never"})), ("runs", json!({"e2e.test/delay": "never"}))]
@@ -139,19 +139,19 @@ fn a_load_whose_time_is_over_in_each_state_ends_as_the_log_says() -> Result<()> 
         // PENDING does not count: what is missing may come whenever it comes.
         let patient = fake("patient", &json!({})).with("timeoutSeconds", json!(8));
         namespace.apply(&patient.yaml()).await?;
-        let other = Load::on("runs", "other", "http://10.244.0.1:1", "shop/visits/*.parquet")
+        let other = Manifest::load_on("runs", "other", "http://10.244.0.1:1", "shop/visits/*.parquet")
             .with("worker", json!({"annotations": {"e2e.test/delay": "never"}}))
             .with("timeoutSeconds", json!(2));
         namespace.apply(&other.yaml()).await?;
         // LOADING.
-        namespace.apply(&TableManifest::new("other").yaml()).await?;
+        namespace.apply(&Manifest::table("other").yaml()).await?;
         ensure!(end(namespace, "runs").await? == cancelled("Timeout"));
         tokio::time::sleep(Duration::from_secs(9)).await;
         let patient = until_status(namespace, "patient", "PENDING", |status| {
             status.state == Some(LoadState::Pending) && status.active_seconds.unwrap_or(0) == 0
         });
         patient.await?;
-        namespace.apply(&TableManifest::new(TABLE).yaml()).await?;
+        namespace.apply(&Manifest::table(TABLE).yaml()).await?;
         ensure!(end(namespace, "patient").await? == loaded());
 
         // COMMITTED: its time runs out while nobody looks.
@@ -167,7 +167,7 @@ fn a_load_whose_time_is_over_in_each_state_ends_as_the_log_says() -> Result<()> 
 #[ignore = "needs a cluster: make e2e"]
 fn a_load_that_waits_for_its_secret_can_be_given_up() -> Result<()> {
     run(with_operator("given-up-held", 1_000, 1, async |bed| {
-        bed.namespace.apply(&TableManifest::new(TABLE).yaml()).await?;
+        bed.namespace.apply(&Manifest::table(TABLE).yaml()).await?;
         bed.ready(TABLE).await?;
         bed.namespace.apply(&bed.load("load").yaml()).await?;
         let held = |status: &LoadJobStatus| {

@@ -9,7 +9,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use longshore_crds::{LoadJobStatus, LoadState, conditions};
 use longshore_e2e::wait::{Look, until};
-use longshore_e2e::{Operator, OperatorOptions, TableManifest, run};
+use longshore_e2e::{Manifest, Operator, OperatorOptions, run};
 use longshore_s3server::Operation;
 use serde_json::json;
 
@@ -138,7 +138,7 @@ fn of_two_operators_one_leads_and_the_other_takes_over() -> Result<()> {
 #[ignore = "needs a cluster: make e2e"]
 fn a_missing_secret_is_waited_for_and_told() -> Result<()> {
     run(with_operator("no-secret", 20_000, 2, async |bed| {
-        bed.namespace.apply(&TableManifest::new(TABLE).yaml()).await?;
+        bed.namespace.apply(&Manifest::table(TABLE).yaml()).await?;
         bed.ready(TABLE).await?;
         bed.namespace.apply(&bed.load("load").yaml()).await?;
         bed.until_status("load", "PENDING, SecretMissing", waits_for("SecretMissing")).await?;
@@ -153,7 +153,7 @@ fn a_claim_that_cannot_bind_is_told_and_waited_for() -> Result<()> {
     run(with_operator("no-class", 20_000, 2, async |bed| {
         bed.store.secret(&bed.namespace).await?;
         let storage = json!({"size": "1Gi", "storageClassName": "e2e-nowhere"});
-        bed.namespace.apply(&TableManifest::new(TABLE).with("storage", storage).yaml()).await?;
+        bed.namespace.apply(&Manifest::table(TABLE).with("storage", storage).yaml()).await?;
         bed.namespace.apply(&bed.load("load").yaml()).await?;
         bed.until_state("load", LoadState::Pending).await?;
         let tables: Api<longshore_crds::Table> = bed.namespace.api();
@@ -234,7 +234,7 @@ fn a_load_that_is_deleted_midway_and_made_again_with_another_spec_loads_the_new_
         bed.store.server()?.faults().remove(fault);
         let small = longshore_e2e::rows(1_000, 1)?;
         bed.store.fill("shop", "small", &small)?;
-        let other = longshore_e2e::Load::new("load", TABLE, &bed.store, "shop/small/*.parquet");
+        let other = Manifest::load("load", TABLE, &bed.store, "shop/small/*.parquet");
         bed.namespace.apply(&other.yaml()).await?;
         let status = bed.ended("load").await?;
         ensure!(status.state == Some(LoadState::Finished), "{:?}", status.error);
@@ -252,7 +252,7 @@ fn a_table_that_is_deleted_while_a_load_runs_keeps_or_loses_its_rows_as_its_poli
         bed.store.secret(&bed.namespace).await?;
         for policy in ["Retain", "Delete"] {
             let storage = json!({"size": "1Gi", "reclaimPolicy": policy});
-            bed.namespace.apply(&TableManifest::new(TABLE).with("storage", storage).yaml()).await?;
+            bed.namespace.apply(&Manifest::table(TABLE).with("storage", storage).yaml()).await?;
             bed.ready(TABLE).await?;
             let fault = bed.store.server()?.faults().add(slow());
             bed.namespace.apply(&bed.load(&format!("load-{}", policy.to_lowercase())).yaml()).await?;
@@ -305,7 +305,7 @@ fn a_volume_that_moves_to_another_namespace_knows_its_labels() -> Result<()> {
             let _operator = Operator::start(other).await?;
             bed.store.secret(other).await?;
             other
-                .apply(&TableManifest::new(TABLE).with("storage", json!({"existingClaim": MOVED})).yaml())
+                .apply(&Manifest::table(TABLE).with("storage", json!({"existingClaim": MOVED})).yaml())
                 .await?;
             other.apply(&bed.load("again").with("label", json!("january")).yaml()).await?;
             let wait = ["wait", "--for=condition=Complete", "loadjob/again", "--timeout=90s"];

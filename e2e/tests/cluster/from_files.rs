@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use kube::Api;
 use longshore_crds::{ColumnOrigin, LoadState, Table, conditions};
-use longshore_e2e::{TableManifest, run};
+use longshore_e2e::{Manifest, run};
 use serde_json::json;
 
 use crate::bed::{Bed, TABLE, reason_of, with_operator, with_table};
@@ -20,7 +20,7 @@ fn inferred(bed: &Bed, path: &str) -> String {
         },
         "columns": [{"name": "Timestamp", "type": "DATETIME"}],
     });
-    TableManifest::new(TABLE).with("columns", json!([])).with("inferFrom", from).yaml()
+    Manifest::table(TABLE).with("columns", json!([])).with("inferFrom", from).yaml()
 }
 
 #[test]

@@ -8,8 +8,8 @@ use kube::Api;
 use kube::api::ListParams;
 use longshore_e2e::wait::{Look, until};
 use longshore_e2e::{
-    Cluster, Load, Namespace, Nodes, PipeManifest, Store, TableManifest, host_folder, in_namespace, kubectl,
-    read_table, repository, rows, run,
+    Cluster, Manifest, Namespace, Nodes, Store, host_folder, in_namespace, kubectl, read_table, repository,
+    rows, run,
 };
 use serde_json::json;
 use tokio::process::Command;
@@ -49,9 +49,9 @@ fn the_chart_installs_an_operator_that_loads_and_goes_without_a_trace() -> Resul
         let data = rows(1_000, 1)?;
         store.fill("shop", "visits", &data)?;
         store.secret(namespace).await?;
-        namespace.apply(&TableManifest::new("visits").yaml()).await?;
+        namespace.apply(&Manifest::table("visits").yaml()).await?;
         let fault = store.server()?.faults().add(delayed());
-        namespace.apply(&Load::new("load", "visits", &store, "shop/visits/*.parquet").yaml()).await?;
+        namespace.apply(&Manifest::load("load", "visits", &store, "shop/visits/*.parquet").yaml()).await?;
         let wait = ["wait", "--for=condition=Complete", "loadjob/load", "--timeout=90s"];
         let pods: Api<Pod> = namespace.api();
         let workers = ListParams::default().labels("longshore.dev/role=load");
@@ -123,8 +123,8 @@ mod alone {
         let data = rows(1_000, 1)?;
         store.fill("shop", "visits", &data)?;
         store.secret(namespace).await?;
-        namespace.apply(&TableManifest::new("visits").yaml()).await?;
-        let load = |name: &str| Load::new(name, "visits", &store, "shop/visits/*.parquet");
+        namespace.apply(&Manifest::table("visits").yaml()).await?;
+        let load = |name: &str| Manifest::load(name, "visits", &store, "shop/visits/*.parquet");
         namespace.apply(&load("load").yaml()).await?;
         namespace.kubectl(&["wait", "--for=condition=Complete", "loadjob/load", "--timeout=90s"]).await?;
         // One that is given up: its pods are stopped.
@@ -141,7 +141,7 @@ mod alone {
         namespace.kubectl(&["wait", "--for=condition=Failed", "loadjob/given-up", "--timeout=90s"]).await?;
         store.server()?.faults().clear();
         // A pipe beside it, that lists for ever and then once more.
-        let pipe = PipeManifest::new("arrivals", "visits", &store, "shop/visits/*.parquet");
+        let pipe = Manifest::pipe("arrivals", "visits", &store, "shop/visits/*.parquet");
         namespace.apply(&pipe.yaml()).await?;
         let wait = ["wait", "--for=jsonpath={.status.loadedFiles}=1", "pipe/arrivals", "--timeout=90s"];
         namespace.kubectl(&wait).await?;

@@ -7,7 +7,7 @@ use kube::Api;
 use kube::api::DeleteParams;
 use longshore_crds::{LoadJob, LoadState, Table, conditions};
 use longshore_e2e::wait::{Look, until};
-use longshore_e2e::{Load, TableManifest, run, secret};
+use longshore_e2e::{Manifest, run, secret};
 use longshore_s3server::{Fault, FaultKind, Operation};
 use serde_json::json;
 
@@ -30,7 +30,7 @@ fn the_guides_example_loads_from_one_apply_in_any_order() -> Result<()> {
         // As a folder's files come: the load before its table, both before the Secret.
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("1-load.yaml"), bed.load("user-behavior").yaml())?;
-        std::fs::write(folder.path().join("2-table.yaml"), TableManifest::new(TABLE).yaml())?;
+        std::fs::write(folder.path().join("2-table.yaml"), Manifest::table(TABLE).yaml())?;
         let keys = secret("aws", longshore_e2e::ACCESS_KEY, longshore_e2e::SECRET_KEY);
         std::fs::write(folder.path().join("3-secret.yaml"), keys)?;
         bed.namespace.kubectl(&["apply", "-f", &folder.path().to_string_lossy()]).await?;
@@ -192,7 +192,7 @@ fn a07_an_operator_that_is_killed_after_the_commit_tells_it_when_it_is_back() ->
 fn a08_cancel_while_pending_and_while_loading_leaves_no_row() -> Result<()> {
     run(with_table("a08", 20_000, 2, async |bed| {
         // PENDING: there is no such table yet.
-        let pending = Load::new("pending", "not-there", &bed.store, "shop/visits/*.parquet");
+        let pending = Manifest::load("pending", "not-there", &bed.store, "shop/visits/*.parquet");
         bed.namespace.apply(&pending.yaml()).await?;
         bed.until_state("pending", LoadState::Pending).await?;
         bed.edit("pending", json!({"cancel": true})).await?;

@@ -9,12 +9,12 @@ use kube::Api;
 use kube::api::ListParams;
 use longshore_crds::{LoadJob, LoadState, conditions};
 use longshore_e2e::wait::{Look, until};
-use longshore_e2e::{Load, Namespace, Nodes, Operator, TableManifest, in_namespace, kubectl, run};
+use longshore_e2e::{Manifest, Namespace, Nodes, Operator, in_namespace, kubectl, run};
 use serde_json::{Value, json};
 
 /// A load that its pod answers as the annotations say.
 fn load(name: &str, table: &str, annotations: &Value) -> String {
-    Load::on(name, table, "http://10.244.0.1:1", "shop/visits/*.parquet")
+    Manifest::load_on(name, table, "http://10.244.0.1:1", "shop/visits/*.parquet")
         .with("worker", json!({"annotations": annotations}))
         .yaml()
 }
@@ -62,7 +62,7 @@ fn a_failure_code_becomes_the_reason_of_a_cancelled_load() -> Result<()> {
         };
         let cases =
             [(64, "InvalidRequest"), (65, "DataQuality"), (66, "SourceUnreadable"), (68, "TableRefused")];
-        let mut documents = vec![TableManifest::new("visits").yaml()];
+        let mut documents = vec![Manifest::table("visits").yaml()];
         for (code, reason) in cases {
             let annotations = json!({"e2e.test/exit-code": code.to_string(),
                                      "e2e.test/message": report(code, reason).to_string()});
@@ -88,7 +88,7 @@ fn an_operator_that_is_killed_at_random_instants_ends_every_load_once() -> Resul
     run(in_namespace("kills", Nodes::Fake, async |namespace| {
         let kills: u32 = std::env::var("OPERATOR_KILLS").ok().map_or(Ok(30), |text| text.parse())?;
         let mut operator = Operator::start(namespace).await?;
-        apply(namespace, &[TableManifest::new("visits").yaml()]).await?;
+        apply(namespace, &[Manifest::table("visits").yaml()]).await?;
         let mut random = seed()?;
         println!("seed {random}");
         for number in 0..kills {
@@ -141,7 +141,7 @@ mod alone {
             let operator = Operator::start(namespace).await?;
             let begin = Instant::now();
             let tables: Vec<String> =
-                (0..25).map(|number| TableManifest::new(&format!("visits-{number}")).yaml()).collect();
+                (0..25).map(|number| Manifest::table(&format!("visits-{number}")).yaml()).collect();
             apply(namespace, &tables).await?;
             let documents: Vec<String> = (0..loads)
                 .map(|number| load(&format!("load-{number}"), &format!("visits-{}", number % 25), &json!({})))

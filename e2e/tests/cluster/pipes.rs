@@ -10,7 +10,7 @@ use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use longshore_crds::{Pipe, PipeState, PipeStatus, conditions};
 use longshore_e2e::wait::{Look, until};
-use longshore_e2e::{PipeManifest, TableManifest, run};
+use longshore_e2e::{Manifest, run};
 use longshore_s3server::{Fault, FaultKind, Operation};
 use serde_json::{Value, json};
 
@@ -21,8 +21,8 @@ const PIPE: &str = "arrivals";
 const PATH: &str = "shop/visits/*.parquet";
 
 impl Bed {
-    fn pipe(&self, name: &str) -> PipeManifest {
-        PipeManifest::new(name, TABLE, &self.store, PATH)
+    fn pipe(&self, name: &str) -> Manifest {
+        Manifest::pipe(name, TABLE, &self.store, PATH)
     }
 
     fn pipes(&self) -> Api<Pipe> {
@@ -180,7 +180,7 @@ fn a_pipe_that_lists_once_ends_and_tells_the_bad_file() -> Result<()> {
 
         // Good files alone: it is finished, and does not start again.
         bed.store.fill("shop", "good", &bed.rows)?;
-        let good = PipeManifest::new("good", TABLE, &bed.store, "shop/good/*.parquet");
+        let good = Manifest::pipe("good", TABLE, &bed.store, "shop/good/*.parquet");
         bed.namespace.apply(&good.with("autoIngest", json!(false)).yaml()).await?;
         let status = bed.until_pipe_state("good", PipeState::Finished).await?;
         ensure!(conditions::is_true(&status.conditions, conditions::READY), "{status:?}");
@@ -214,7 +214,7 @@ fn of_two_pipes_with_overlapping_paths_the_younger_waits_and_a_missing_secret_is
             }
         };
         bed.until_pipe("a-older", "TableNotFound", LIMIT, waits("TableNotFound")).await?;
-        let younger = PipeManifest::new("b-younger", TABLE, &bed.store, "shop/visits/*");
+        let younger = Manifest::pipe("b-younger", TABLE, &bed.store, "shop/visits/*");
         bed.namespace.apply(&younger.yaml()).await?;
         let stalled = |status: &PipeStatus| {
             let told = status.conditions.iter().find(|it| it.type_ == conditions::STALLED);
@@ -222,7 +222,7 @@ fn of_two_pipes_with_overlapping_paths_the_younger_waits_and_a_missing_secret_is
                 && told.is_some_and(|told| told.message.contains("a-older"))
         };
         bed.until_pipe("b-younger", "Stalled, SourceOverlaps", LIMIT, stalled).await?;
-        bed.namespace.apply(&TableManifest::new(TABLE).yaml()).await?;
+        bed.namespace.apply(&Manifest::table(TABLE).yaml()).await?;
         bed.until_pipe("a-older", "SecretMissing", LIMIT, waits("SecretMissing")).await?;
         ensure!(bed.pipe_pods("b-younger").await?.is_empty(), "the younger has no pods");
         bed.pipes().delete("a-older", &DeleteParams::background()).await?;

@@ -93,7 +93,7 @@ fn take(
         }
         let verdict = judge(object, rules, ledger)?;
         found.staged += u64::from(verdict == Verdict::Stage);
-        events.extend(decide(object, known, || verdict, now_ms));
+        events.extend(decide(object, known, verdict, now_ms));
     }
     ledger.record(events)
 }
@@ -107,7 +107,7 @@ fn is_open(known: Option<FileState>) -> bool {
 pub(super) fn decide(
     object: &ListedObject,
     known: Option<FileState>,
-    verdict: impl FnOnce() -> Verdict,
+    verdict: Verdict,
     now_ms: u64,
 ) -> Vec<(FileKey, FileEvent)> {
     if !is_open(known) {
@@ -116,7 +116,7 @@ pub(super) fn decide(
     let key = FileKey::new(&object.bucket, &object.key, &object.etag);
     let (size, modified_ms) = (object.size, modified(object));
     let staged = FileEvent::Staged { size, modified_ms, now_ms };
-    match (verdict(), known) {
+    match (verdict, known) {
         (Verdict::Stage, _) => vec![(key, staged)],
         (Verdict::Ignore(_) | Verdict::Refuse(_), Some(_)) => Vec::new(),
         (Verdict::Ignore(rule), None) => {

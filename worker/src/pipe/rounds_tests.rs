@@ -139,7 +139,7 @@ impl Simulation {
             let versions =
                 self.ledger.iter().filter(|(other, _)| other.key == key.key && other.etag != key.etag);
             let verdict = self.rules.judge(object, versions.map(|(_, entry)| entry));
-            for (key, event) in decide(object, known, || verdict, self.now) {
+            for (key, event) in decide(object, known, verdict, self.now) {
                 self.record(&key, &event);
             }
         }

@@ -10,14 +10,15 @@ use crate::world::World;
 
 static NEXT_REQUEST: AtomicU32 = AtomicU32::new(0);
 
-/// Starts `longshore-worker <command>` on the world's table; its report goes to standard output.
-pub fn spawn(world: &World, command: &str, request: &impl Serialize) -> Child {
+/// `longshore-worker <name>` on the world's table; its report goes to standard output.
+pub fn command(world: &World, name: &str, request: &impl Serialize) -> Command {
     // A file of its own: a twin that starts while the file is written again would read half of it.
     let number = NEXT_REQUEST.fetch_add(1, Ordering::Relaxed);
     let path = world.folder.path().join(format!("request-{number}.json"));
     std::fs::write(&path, serde_json::to_vec(request).unwrap()).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_longshore-worker"))
-        .args([command, "--memory", "134217728"])
+    let mut command = Command::new(env!("CARGO_BIN_EXE_longshore-worker"));
+    command
+        .args([name, "--memory", "134217728"])
         .arg("--request")
         .arg(&path)
         .arg("--table-dir")
@@ -25,9 +26,13 @@ pub fn spawn(world: &World, command: &str, request: &impl Serialize) -> Child {
         .arg("--secrets-dir")
         .arg(world.secrets())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::null());
+    command
+}
+
+/// Starts it.
+pub fn spawn(world: &World, name: &str, request: &impl Serialize) -> Child {
+    command(world, name, request).spawn().unwrap()
 }
 
 /// Kills after `delay` unless the process ended before; its exit code if it ended by itself. What it prints must fit

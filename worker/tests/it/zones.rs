@@ -10,6 +10,7 @@ use longshore_crds::{LoadReport, LoadRequest, Outcome};
 use tempfile::TempDir;
 
 use crate::oracles::python;
+use crate::process::command;
 use crate::world::{ACCESS_KEY, SECRET_KEY, World, column, definition, texts};
 
 /// Zones with odd offsets, changes of the clock at odd hours, and one that does not exist.
@@ -65,21 +66,8 @@ impl S3Process {
 
 /// Loads in a process of its own whose zone is `zone`.
 fn load_in(zone: &str, world: &World, request: &LoadRequest) -> LoadReport {
-    let path = world.folder.path().join(format!("{}.json", request.label));
-    std::fs::write(&path, serde_json::to_vec(request).unwrap()).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_longshore-worker"))
-        .args(["load", "--memory", "268435456"])
-        .env("TZ", zone)
-        .env("LC_ALL", "tr_TR.UTF-8")
-        .arg("--request")
-        .arg(&path)
-        .arg("--table-dir")
-        .arg(world.root())
-        .arg("--secrets-dir")
-        .arg(world.secrets())
-        .stderr(Stdio::null())
-        .output()
-        .unwrap();
+    let output =
+        command(world, "load", request).env("TZ", zone).env("LC_ALL", "tr_TR.UTF-8").output().unwrap();
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stdout)))
 }

@@ -22,7 +22,7 @@ fn a58_a_pipe_in_another_namespace_with_the_same_volume_loads_nothing_twice() ->
         bed.move_volume("pipes,tables", "pipe-moved-to", async |other| {
             let _operator = Operator::start(other).await?;
             bed.store.secret(other).await?;
-            let table = TableManifest::new(TABLE).with("storage", json!({"existingClaim": MOVED}));
+            let table = Manifest::table(TABLE).with("storage", json!({"existingClaim": MOVED}));
             other.apply(&table.yaml()).await?;
             bed.put_again("later")?;
             other.apply(&bed.pipe(PIPE).yaml()).await?;
