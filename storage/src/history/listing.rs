@@ -1,6 +1,6 @@
 //! What lies in the folder of the history, and which folded files tell it without gaps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
@@ -54,8 +54,34 @@ pub(crate) struct HistoryListing {
     pub(crate) other: Vec<DirectoryEntry>,
 }
 
+/// How often the folder is listed again because it changed meanwhile.
+const LOOKS: usize = 100;
+
 impl HistoryListing {
+    /// Lists the folder.
+    ///
+    /// readdir(3) is no snapshot: where a larger file takes the place of a smaller one meanwhile, one listing
+    /// may show neither, and the history would seem to end before it. So it is listed until two listings in
+    /// a row show the same folded files.
     pub(crate) fn read(files: &dyn FileSystem, root: &Path) -> Result<Self, HistoryError> {
+        let mut listing = Self::read_once(files, root)?;
+        for _ in 0..LOOKS {
+            let again = Self::read_once(files, root)?;
+            if again.has_folded_of(&listing) {
+                return Ok(again);
+            }
+            listing = again;
+        }
+        Ok(listing)
+    }
+
+    fn has_folded_of(&self, other: &Self) -> bool {
+        let names =
+            |listing: &Self| listing.folded.iter().map(|file| file.name.clone()).collect::<BTreeSet<_>>();
+        names(self) == names(other)
+    }
+
+    fn read_once(files: &dyn FileSystem, root: &Path) -> Result<Self, HistoryError> {
         let folder = root.join(HISTORY_FOLDER);
         let entries = match files.list(&folder) {
             Ok(entries) => entries,

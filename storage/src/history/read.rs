@@ -127,29 +127,36 @@ pub(crate) fn naming_of(head: &Head, version: u64) -> Result<Option<Naming>, Tab
     }
 }
 
-/// The record that a commit names, wherever it lies by now.
+/// The record that the commit of a version names, wherever it lies by now.
 pub(crate) fn record_of(
     files: &dyn FileSystem,
     root: &Path,
+    version: u64,
     reference: &RecordReference,
 ) -> Result<HistoryRecord, HistoryError> {
     let path = root.join(&reference.path);
-    parse_document(&document_of(files, root, reference)?, &path)
+    parse_document(&document_of(files, root, version, reference)?, &path)
 }
 
 fn document_of(
     files: &dyn FileSystem,
     root: &Path,
+    version: u64,
     reference: &RecordReference,
 ) -> Result<Vec<u8>, HistoryError> {
-    let missing = match read_document(files, root, reference) {
-        Err(error @ HistoryError::Missing { .. }) => error,
-        other => return other,
-    };
-    let folded = OpenHistory::open(files, root)?.record_at(&reference.path)?;
-    match folded {
-        Some(record) if record.naming.reference == *reference => Ok(record.document),
-        _ => Err(missing),
+    let mut looks = 0;
+    loop {
+        let missing = match read_document(files, root, reference) {
+            Err(error @ HistoryError::Missing { .. }) => error,
+            other => return other,
+        };
+        let history = OpenHistory::open(files, root)?;
+        match history.record_at(&reference.path)? {
+            Some(record) if record.naming.reference == *reference => return Ok(record.document),
+            // It is gone from its own file because it is folded, only the listing did not show where.
+            None if history.next <= version && looks < LOOKS => looks += 1,
+            _ => return Err(missing),
+        }
     }
 }
 
@@ -250,7 +257,7 @@ impl History {
                 break naming;
             }
         };
-        let document = document_of(self.files.as_ref(), &self.root, &naming.reference);
+        let document = document_of(self.files.as_ref(), &self.root, naming.version, &naming.reference);
         Some(document.map(|document| NamedRecord { naming, document }))
     }
 }

@@ -41,7 +41,7 @@ impl Chain {
     pub(super) fn open(files: &dyn FileSystem, folder: &Path) -> Result<Self, LedgerError> {
         let mut looks = 0;
         loop {
-            let listed = list(files, folder)?;
+            let listed = list_still(files, folder)?;
             match follow(files, folder, &listed) {
                 Ok(Some(chain)) => return Ok(Self { listed, ..chain }),
                 // It was merged into another one between the two calls.
@@ -61,6 +61,20 @@ impl Chain {
             }
         }
     }
+}
+
+/// Lists the folder until it holds still: readdir(3) is no snapshot, and where a file takes the place of others
+/// meanwhile, one listing may show neither, and the ledger would seem to end before them.
+fn list_still(files: &dyn FileSystem, folder: &Path) -> Result<Vec<LedgerFile>, LedgerError> {
+    let mut listed = list(files, folder)?;
+    for _ in 0..LOOKS {
+        let again = list(files, folder)?;
+        if again == listed {
+            break;
+        }
+        listed = again;
+    }
+    Ok(listed)
 }
 
 /// The ledger's files in its folder.

@@ -70,7 +70,7 @@ fn commit_of(head: &Head, label: &str, txn: TxnNumber) -> Result<(u64, HistoryRe
     if let Some(version) = txn.set_in
         && let Some(reference) = record_named_in(head, label, txn.number, version)?
     {
-        return Ok((version, history::record_of(files, root, &reference)?));
+        return Ok((version, history::record_of(files, root, version, &reference)?));
     }
     // A checkpoint says that the label is loaded, not where. The folded history does; what is not folded yet
     // are the few commits around the newest checkpoint.
@@ -84,7 +84,7 @@ fn commit_of(head: &Head, label: &str, txn: TxnNumber) -> Result<(u64, HistoryRe
         }
         for version in folded.next..=head.version() {
             if let Some(reference) = record_named_in(head, label, txn.number, version)? {
-                return Ok((version, history::record_of(files, root, &reference)?));
+                return Ok((version, history::record_of(files, root, version, &reference)?));
             }
         }
         // Unless other processes fold meanwhile, it is not there.

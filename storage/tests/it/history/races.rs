@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use longshore_storage::history::HistoryFilter;
 use longshore_storage::table::Table;
 
 use super::support::{half_folded, is_loaded, load_some, loaded, names, told};
@@ -49,6 +50,39 @@ fn a_folding_that_others_overtake_adds_nothing_and_removes_nothing_of_theirs() {
     ] {
         paused_before(call);
     }
+}
+
+/// The commits of what is folded are cleaned, so that nothing else tells of them.
+#[test]
+fn listings_that_miss_a_folded_file_are_not_believed() {
+    let (place, _) = half_folded();
+    let (faulty, files) = Faulty::shared();
+    let mut table = Table::open(files, &place.root).unwrap();
+    table.checkpoint().unwrap();
+    for version in 0..=4 {
+        std::fs::remove_file(place.commit(version)).unwrap();
+    }
+    faulty.overlook("folded-", 2);
+    assert_eq!(told(&table).len(), 9);
+    for label in ["a0", "b3"] {
+        faulty.overlook("folded-", 2);
+        assert!(is_loaded(&table, label), "{label}");
+    }
+    faulty.overlook("folded-", 1);
+    table.fold_history().unwrap();
+    assert_eq!((told(&table).len(), names(&place.root).1.len()), (9, 1));
+}
+
+/// The record is gone from its own file, and several listings in a row do not show what took its place.
+#[test]
+fn a_record_that_is_folded_while_it_is_looked_for_is_found() {
+    let (place, _) = half_folded();
+    let (faulty, files) = Faulty::shared();
+    let table = Table::open(files, &place.root).unwrap();
+    let mut entries = table.history(&HistoryFilter::default()).unwrap();
+    place.open().fold_history().unwrap();
+    faulty.overlook("folded-", 6);
+    assert_eq!(entries.by_ref().map(Result::unwrap).count(), 9);
 }
 
 #[test]

@@ -28,6 +28,8 @@ struct Script {
     rewrite: Option<Rewrite>,
     /// Files tell as the time of their last change of contents or names that of the contents alone.
     names_have_no_time: bool,
+    /// How many listings still miss every name that begins so.
+    overlooked: Option<(String, u32)>,
     /// What happens just before the first call whose text begins so: the process was paused there.
     pause: Option<(String, Pause)>,
 }
@@ -88,6 +90,13 @@ impl Faulty {
     /// Files are as old as their contents, as if each had got its name when it was written.
     pub fn forget_times_of_names(&self) {
         self.script().names_have_no_time = true;
+    }
+
+    /// Forgets the calls so far; the next `listings` that meet a name that begins so do not show it, as
+    /// readdir(3) may miss a file that took the place of another meanwhile.
+    pub fn overlook(&self, begins: &str, listings: u32) {
+        let overlooked = Some((begins.to_owned(), listings));
+        *self.script() = Script { overlooked, ..Script::default() };
     }
 
     /// Ends the faults; gives the calls, like `link .tmp -> 00000000000000000001.json`.
@@ -165,6 +174,13 @@ impl FileSystem for Faulty {
         let mut entries = self.call(format!("list {}", name(path)), || Posix.list(path))?;
         if self.script().names_have_no_time {
             entries.iter_mut().for_each(|entry| entry.changed = entry.modified);
+        }
+        if let Some((begins, listings)) = &mut self.script().overlooked
+            && *listings > 0
+            && entries.iter().any(|entry| entry.name.starts_with(begins.as_str()))
+        {
+            *listings -= 1;
+            entries.retain(|entry| !entry.name.starts_with(begins.as_str()));
         }
         Ok(entries)
     }
