@@ -44,7 +44,7 @@ pub use pipe_progress::{
     UNSUPPORTED_STORE,
 };
 pub use pipe_request::{InvalidBatchSize, PIPE_REQUEST_VERSION, PipeRequest};
-pub use pipe_status::{FailedFile, MAX_FAILED_FILES, PipeState, PipeStatus};
+pub use pipe_status::{FailedFile, MAX_FAILED_FILES, PipeState, PipeStatus, RUN_AGAIN};
 pub use report::{
     DryRunVerdict, LOAD_REPORT_VERSION, LoadCounts, LoadReport, LoadTimes, Outcome, RowError, SkippedFile,
     TERMINATION_MESSAGE_LIMIT,
@@ -63,6 +63,7 @@ pub use table_request::{
     TableRequest, TableTask,
 };
 pub use table_storage::{AccessMode, CompressionSpec, MaintenanceSpec, ReclaimPolicy, StorageSpec};
+pub use termination::cut_to;
 pub use text_options::{CsvBytes, FormatError, JsonPaths};
 pub use worker_spec::{
     RequirementOperator, TaintEffect, TolerationOperator, WhenUnsatisfiable, WorkerNodeAffinity,

@@ -100,7 +100,7 @@ pub struct PipeSpec {
     /// What becomes of an object once its rows are in the table.
     #[serde(default, skip_serializing_if = "is_default")]
     pub after_load: AfterLoad,
-    /// Stops after the batch that runs; false: goes on where it stood.
+    /// Stops, and gives up the batch that runs, whose files are loaded later; false: goes on where it stood.
     #[serde(default)]
     pub suspend: bool,
 }

@@ -5,7 +5,12 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::termination::cut_to;
 use crate::{LoadError, PipeProgress, conditions};
+
+/// Annotation of a Pipe with `autoIngest: false`: a value that is another than before runs one that has ended once
+/// more. That it goes does nothing.
+pub const RUN_AGAIN: &str = "longshore.dev/run-again";
 
 /// Files that a status names, at most: the newest of those in ERROR.
 pub const MAX_FAILED_FILES: usize = 20;
@@ -14,10 +19,6 @@ pub const MAX_FAILED_FILES: usize = 20;
 const TYPE_BYTES: usize = 128;
 const FILE_ERROR_BYTES: usize = 1_024;
 const ERROR_BYTES: usize = 4_096;
-
-fn cut(text: &mut String, bytes: usize) {
-    text.truncate(text.floor_char_boundary(bytes));
-}
 
 /// What is known of a pipe; the columns of StarRocks' `information_schema.pipes`.
 #[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -83,6 +84,14 @@ pub struct PipeStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub finished_request: Option<String>,
+    /// `autoIngest: false`: the value of the annotation `longshore.dev/run-again` that was worked off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub run_again: Option<String>,
+    /// When it began once more after it had ended (RFC 3339). Of Pipes in each other's way it counts as made then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub restart_time: Option<String>,
 }
 
 /// Where a pipe stands.
@@ -156,14 +165,14 @@ impl PipeStatus {
         newer(&progress.last_full_list_time, &mut self.last_full_list_time);
         self.last_error.clone_from(&progress.last_error);
         if let Some(error) = &mut self.last_error {
-            cut(&mut error.error_type, TYPE_BYTES);
-            cut(&mut error.message, ERROR_BYTES);
+            cut_to(&mut error.error_type, TYPE_BYTES);
+            cut_to(&mut error.message, ERROR_BYTES);
         }
         self.failed_files.clone_from(&progress.failed_files);
         self.failed_files.truncate(MAX_FAILED_FILES);
         for file in &mut self.failed_files {
-            cut(&mut file.error_type, TYPE_BYTES);
-            cut(&mut file.message, FILE_ERROR_BYTES);
+            cut_to(&mut file.error_type, TYPE_BYTES);
+            cut_to(&mut file.message, FILE_ERROR_BYTES);
         }
     }
 

@@ -29,8 +29,12 @@ pub(crate) fn fit<T: Serialize + Clone>(
 /// Takes bytes off the end of a text; false: nothing is left. Escapes make text longer in JSON, never
 /// shorter: the cut may have to be repeated.
 pub(crate) fn cut_text(text: &mut String, excess: usize) -> bool {
-    let keep = text.floor_char_boundary(text.len().saturating_sub(excess));
-    let shorter = keep < text.len();
-    text.truncate(keep);
-    shorter
+    let before = text.len();
+    cut_to(text, before.saturating_sub(excess));
+    text.len() < before
+}
+
+/// Takes bytes off the end of a text that is longer than `bytes`, whole characters at a time.
+pub fn cut_to(text: &mut String, bytes: usize) {
+    text.truncate(text.floor_char_boundary(bytes));
 }

@@ -18,6 +18,7 @@ mod part;
 mod provisioner;
 mod rows;
 mod runtime;
+mod second_node;
 mod store;
 pub mod wait;
 
@@ -34,4 +35,5 @@ pub use oracle::{TableRows, read_table};
 pub use part::Part;
 pub use rows::{Rows, rows};
 pub use runtime::run;
+pub use second_node::SecondNode;
 pub use store::{ACCESS_KEY, SECRET_KEY, Store, secret};

@@ -51,13 +51,18 @@ impl Manifest {
 
     /// A Pipe of `s3://<path>` from this store into a table, with the Secret `aws`. It looks every second.
     pub fn pipe(name: &str, table: &str, store: &Store, path: &str) -> Self {
+        Self::pipe_on(name, table, &store.endpoint(), path)
+    }
+
+    /// The same from the store at this endpoint.
+    pub fn pipe_on(name: &str, table: &str, endpoint: &str, path: &str) -> Self {
         let value = json!({
             "apiVersion": "longshore.dev/v1alpha1",
             "kind": "Pipe",
             "metadata": {"name": name},
             "spec": {
                 "table": table,
-                "source": source(&store.endpoint(), path),
+                "source": source(endpoint, path),
                 "pollIntervalSeconds": 1,
                 "maxListRequestsPerHour": 100_000,
             },

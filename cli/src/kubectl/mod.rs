@@ -14,12 +14,13 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Parser;
 use kube::ResourceExt;
-use longshore_crds::{Pipe, Table};
+use longshore_crds::{Pipe, RUN_AGAIN, Table};
 use tokio::runtime::Runtime;
 
 use crate::apply::Ended;
 use crate::cancelled_by_signals;
-use crate::pipe::{PipeCommand, WhyArgs, check_file, matches, unknown};
+use crate::objects::now;
+use crate::pipe::{PipeCommand, RetryArgs, WhyArgs, check_file, matches, unknown};
 
 use answer::Pods;
 use args::{Plugin, PluginCommand};
@@ -49,10 +50,7 @@ pub fn run() -> anyhow::Result<Ended> {
             let arguments = std::iter::once("files".to_owned()).chain(args.options.arguments());
             session.ask_one(&args.pipe.name, arguments.collect())
         }
-        PipeCommand::Retry(args) => {
-            let file = args.file.iter().map(|file| format!("--file={file}"));
-            session.ask_one(&args.pipe.name, std::iter::once("retry".to_owned()).chain(file).collect())
-        }
+        PipeCommand::Retry(args) => session.retry(args),
         PipeCommand::RebuildLedger(args) => session.ask_one(&args.name, vec!["rebuild-ledger".to_owned()]),
         PipeCommand::Why(args) => session.why(args),
     }
@@ -73,6 +71,20 @@ impl Session {
 
     fn ask_one(&self, name: &str, question: Vec<String>) -> anyhow::Result<Ended> {
         self.ask(&self.pipe(name)?, question)?;
+        Ok(Ended::Done)
+    }
+
+    /// Puts files back. A pipe that lists once may have ended: it runs once more.
+    fn retry(&self, args: &RetryArgs) -> anyhow::Result<Ended> {
+        let pipe = self.pipe(&args.pipe.name)?;
+        let file = args.file.iter().map(|file| format!("--file={file}"));
+        self.ask(&pipe, std::iter::once("retry".to_owned()).chain(file).collect())?;
+        if !pipe.spec.auto_ingest {
+            let again = format!("{RUN_AGAIN}={}", now().0);
+            let annotate = ["annotate", "pipes.longshore.dev", &args.pipe.name, &again, "--overwrite"];
+            self.kubectl.output(&annotate, None).context("the files are put back; nothing loads them yet")?;
+            eprintln!("pipe {} runs once more", args.pipe.name);
+        }
         Ok(Ended::Done)
     }
 

@@ -12,7 +12,7 @@ use longshore_worker::ask::LedgerOf;
 use crate::data_dir::DataDir;
 use crate::get::existing;
 
-pub use args::{PipeArgs, PipeCommand, WhyArgs};
+pub use args::{PipeArgs, PipeCommand, RetryArgs, WhyArgs};
 pub use unknown::{matches, unknown};
 
 /// The answer to one of the commands.

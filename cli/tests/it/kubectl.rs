@@ -20,6 +20,7 @@ case "$*" in
   *"create -f - -o name") cat > pod.json; echo pod/p-ask-x;;
   *"get pod/p-ask-x -o json") cat status.json;;
   *"logs --follow pod/p-ask-x") cat answer;;
+  *"annotate pipes.longshore.dev p longshore.dev/run-again="*" --overwrite") ;;
   *"delete pod/p-ask-x --wait=false --ignore-not-found") ;;
   *) echo "not expected: $*" >&2; exit 1;;
 esac
@@ -98,6 +99,27 @@ fn what_went_wrong_in_the_pod_is_told_and_the_pod_is_deleted() {
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.err.contains(message), "{said:?}");
     assert!(plugin.read("calls").contains("delete pod/p-ask-x"));
+}
+
+#[test]
+fn retry_lets_a_pipe_that_lists_once_run_once_more_and_no_other() {
+    let plugin = Plugin::new(&ended(0, ""), "1 file is put back\n");
+    let annotations = || plugin.read("calls").matches(" annotate ").count();
+    assert_eq!(plugin.run(&["pipe", "retry", "p"]).code, 0);
+    assert_eq!(annotations(), 0, "its worker begins anew by itself");
+    plugin.program.write("pipe.json", &PIPE.replace("\"table\"", "\"autoIngest\": false, \"table\""));
+    let said = plugin.run(&["-n", "lake", "pipe", "retry", "p"]);
+    assert_eq!((said.code, annotations()), (0, 1), "{said:?}");
+    let calls = plugin.read("calls");
+    let last = calls.lines().last().unwrap();
+    assert!(
+        last.starts_with("--namespace=lake annotate pipes.longshore.dev p longshore.dev/run-again=20"),
+        "{last}"
+    );
+    // Nothing was put back.
+    plugin.program.write("status.json", &ended(68, "not in ERROR"));
+    assert_eq!(plugin.run(&["pipe", "retry", "p"]).code, 1);
+    assert_eq!(annotations(), 1);
 }
 
 #[test]

@@ -323,7 +323,7 @@ fn a_volume_that_moves_to_another_namespace_knows_its_labels() -> Result<()> {
 
 mod alone {
     use super::*;
-    use longshore_e2e::{Cluster, Part};
+    use longshore_e2e::{Cluster, Part, SecondNode};
 
     #[test]
     #[ignore = "needs a cluster: make e2e"]
@@ -392,25 +392,20 @@ mod alone {
         #[ignore = "needs a cluster: make e2e"]
         fn a_node_that_is_lost_for_good_gives_its_load_to_another() -> Result<()> {
             run(with_table("node-lost", 20_000, 2, async |bed| {
-                let root = Cluster::get().await?.environment.own_root()?.to_owned();
-                let script = std::env::var("LONGSHORE_E2E_NODES").context("LONGSHORE_E2E_NODES")?;
-                ensure!(std::process::Command::new(script).status()?.success(), "node-2 did not start");
-                let worker = json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100,
-                    "preference": {"matchExpressions": [
-                        {"key": "kubernetes.io/hostname", "operator": "In", "values": ["node-2"]}]}}]}});
+                let node = SecondNode::start().await?;
                 let fault = bed.store.server()?.faults().add(slow());
-                bed.namespace.apply(&bed.load("load").with("worker", worker).yaml()).await?;
+                let load = bed.load("load").with("worker", SecondNode::preferred());
+                bed.namespace.apply(&load.yaml()).await?;
                 let pod = bed.running_pod("load").await?;
-                let node = pod.spec.and_then(|spec| spec.node_name);
-                ensure!(node.as_deref() == Some("node-2"), "the pod is on {node:?}");
+                let found = pod.spec.and_then(|spec| spec.node_name);
+                ensure!(found.as_deref() == Some(SecondNode::NAME), "the pod is on {found:?}");
                 // The worker itself goes on: it must not load once more when it is given up.
-                Part::new(&root, "kubelet-node-2").kill().await?;
-                Part::new(&root, "containerd-node-2").kill().await?;
+                node.lose().await?;
                 let told = |status: &LoadJobStatus| {
                     let reconciling =
                         status.conditions.iter().find(|condition| condition.type_ == conditions::RECONCILING);
                     reconciling.is_some_and(|condition| {
-                        condition.reason == "NodeLost" && condition.message.contains("node-2")
+                        condition.reason == "NodeLost" && condition.message.contains(SecondNode::NAME)
                     })
                 };
                 let jobs = bed.jobs();
@@ -419,12 +414,10 @@ mod alone {
                     Ok(Look::when(told(&status), (), status.conditions))
                 })
                 .await?;
-                let taint =
-                    ["taint", "node", "node-2", "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"];
-                longshore_e2e::kubectl(&taint, "").await?;
+                node.out_of_service().await?;
                 bed.store.server()?.faults().remove(fault);
                 bed.loaded("load", 1).await?;
-                longshore_e2e::kubectl(&["delete", "node", "node-2"], "").await?;
+                node.remove().await?;
                 bed.has_rows(1).await
             }))
         }

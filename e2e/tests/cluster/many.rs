@@ -1,5 +1,7 @@
 //! Loads on nodes whose pods only answer: the operator under kills, and many loads at a time.
 
+mod pipes;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -9,12 +11,15 @@ use kube::Api;
 use kube::api::ListParams;
 use longshore_crds::{LoadJob, LoadState, conditions};
 use longshore_e2e::wait::{Look, until};
-use longshore_e2e::{Manifest, Namespace, Nodes, Operator, in_namespace, kubectl, run};
+use longshore_e2e::{Manifest, Namespace, Nodes, Operator, OperatorOptions, in_namespace, kubectl, run};
 use serde_json::{Value, json};
+
+/// A store that nobody asks.
+const NOWHERE: &str = "http://10.244.0.1:1";
 
 /// A load that its pod answers as the annotations say.
 fn load(name: &str, table: &str, annotations: &Value) -> String {
-    Manifest::load_on(name, table, "http://10.244.0.1:1", "shop/visits/*.parquet")
+    Manifest::load_on(name, table, NOWHERE, "shop/visits/*.parquet")
         .with("worker", json!({"annotations": annotations}))
         .yaml()
 }

@@ -196,6 +196,25 @@ fn a_pipe_that_lists_once_ends_and_tells_the_bad_file() -> Result<()> {
         let seen = |status: &PipeStatus| status.observed_generation == generation;
         let status = bed.until_pipe("good", "the edit to be seen", LIMIT, seen).await?;
         ensure!(status.state == Some(PipeState::Finished), "{status:?}");
+        bed.has_rows(2).await?;
+
+        // It holds nothing: a younger one goes on with its ledger, and the older one waits when it is asked again.
+        let next = Manifest::pipe("next", TABLE, &bed.store, "shop/good/*").with("ledger", json!("good"));
+        bed.namespace.apply(&next.yaml()).await?;
+        let listed = |status: &PipeStatus| status.last_full_list_time.is_some();
+        let status = bed.until_pipe("next", "a listing", LIMIT, listed).await?;
+        ensure!(status.loaded_files == Some(10), "{status:?}");
+        bed.namespace.kubectl(&["annotate", "pipe", "good", "longshore.dev/run-again=1"]).await?;
+        let waits = |status: &PipeStatus| reason_of(status, conditions::STALLED) == "LedgerInUse";
+        bed.until_pipe("good", "Stalled, LedgerInUse", LIMIT, waits).await?;
+        ensure!(bed.pipe_pods("good").await?.is_empty(), "it waits, and has pods");
+        let status = bed.pipes().get("next").await?.status.unwrap_or_default();
+        ensure!(conditions::is_true(&status.conditions, conditions::READY), "{status:?}");
+        bed.namespace.kubectl(&["delete", "pipe", "next", "--wait=true", "--timeout=60s"]).await?;
+        let again = |status: &PipeStatus| {
+            status.state == Some(PipeState::Finished) && status.run_again.as_deref() == Some("1")
+        };
+        bed.until_pipe("good", "its second end", LIMIT, again).await?;
         bed.has_rows(2).await
     }))
 }
@@ -235,10 +254,69 @@ fn of_two_pipes_with_overlapping_paths_the_younger_waits_and_a_missing_secret_is
 
 mod alone {
     use super::*;
-    use longshore_e2e::{Cluster, Part};
+    use crate::loads::delayed;
+    use kube::ResourceExt;
+    use longshore_crds::Table;
+    use longshore_e2e::{Cluster, Part, SecondNode};
 
     /// Files of the pipe that is killed.
     const FILES: u64 = 2_000;
+
+    /// What is stopped by hand has a second to stop instead of two minutes; the rest is as it happens: nobody answers
+    /// for the pod, and its worker goes on.
+    #[test]
+    #[ignore = "needs a cluster: make e2e"]
+    fn a_pipe_whose_node_is_lost_goes_on_beside_its_old_worker() -> Result<()> {
+        run(with_table("pipe-node-lost", 20_000, 10, async |bed| {
+            let node = SecondNode::start().await?;
+            let pipe = bed.pipe(PIPE).with("worker", SecondNode::preferred());
+            bed.namespace.apply(&pipe.yaml()).await?;
+            bed.until_loaded(PIPE, 10).await?;
+            let old = bed.running_pod("pipe").await?;
+            let found = old.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+            ensure!(found == Some(SecondNode::NAME), "the pod is on {found:?}");
+            node.lose().await?;
+            let stop = DeleteParams::default().grace_period(1);
+            bed.namespace.api::<Pod>().delete(&old.name_any(), &stop).await?;
+            // Seen by the old worker alone, for now.
+            bed.put_again("later")?;
+            let told = |status: &PipeStatus| {
+                let told = status.conditions.iter().find(|it| it.type_ == conditions::RECONCILING);
+                let names =
+                    |message: &str| message.contains(SecondNode::NAME) && message.contains("out-of-service");
+                told.is_some_and(|it| it.status == "True" && it.reason == "NodeLost" && names(&it.message))
+            };
+            let limit = Duration::from_secs(180);
+            let status = bed.until_pipe(PIPE, "NodeLost in the status", limit, told).await?;
+            ensure!(!conditions::is_true(&status.conditions, conditions::STALLED), "{status:?}");
+            ensure!(
+                !processes_of(&old, "longshore-worker")?.is_empty(),
+                "the old worker has ended by itself"
+            );
+            // Seen by both: a batch of either lasts some seconds.
+            let fault = bed.store.server()?.faults().add(delayed());
+            bed.put_again("latest")?;
+            let ready = |status: &PipeStatus| {
+                conditions::is_true(&status.conditions, conditions::READY) && status.loaded_files >= Some(20)
+            };
+            bed.until_pipe(PIPE, "another worker", limit, ready).await?;
+            bed.store.server()?.faults().remove(fault);
+            bed.until_loaded(PIPE, 30).await?;
+            let epochs = bed.namespace.api::<Table>().get(TABLE).await?.status.and_then(|it| it.volume_epoch);
+            ensure!(epochs == Some(1), "the volume's epoch is {epochs:?}");
+            // Shut out, it ends by itself; nobody starts it again.
+            until("the end of the old worker", LIMIT, async || {
+                let left = processes_of(&old, "longshore-worker")?;
+                Ok(Look::when(left.is_empty(), (), left))
+            })
+            .await?;
+            bed.has_rows(3).await?;
+            node.remove().await?;
+            bed.put_again("last")?;
+            bed.until_loaded(PIPE, 40).await?;
+            bed.has_rows(4).await
+        }))
+    }
 
     /// Waits for more files than these, but not for all of them.
     async fn more(bed: &Bed, than: u64) -> Result<u64> {

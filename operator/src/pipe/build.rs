@@ -13,6 +13,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::facts::{Kind, Wanted};
+use super::turn;
 use crate::config::Config;
 use crate::names::{self, Role, child_of};
 use crate::pod::{PodError, REQUEST_FILE, REQUEST_KEY, TableRef, WorkerJob, WorkerPod};
@@ -186,7 +187,11 @@ impl<'a> Builder<'a> {
         let place = format!("{uid}/{}/{}", self.table.uid, self.table.volume_epoch);
         let key = match kind {
             Kind::Deployment => place,
-            Kind::Job => format!("{place}/{}", digest(template)?),
+            Kind::Job => {
+                // The Job of another run is another one.
+                let run = turn::run_again(self.pipe).map_or_else(String::new, |run| format!("/{run}"));
+                format!("{place}/{}{run}", digest(template)?)
+            }
         };
         Ok(child_of(&self.pipe.name_any(), &key, Role::Pipe))
     }

@@ -9,6 +9,7 @@ use longshore_crds::{PipeProgress, PipeState, PipeStatus, UNSUPPORTED_STORE, exi
 
 use super::facts::{Child, Facts, Kind, Wanted};
 use super::status::{Note, Verdict, notes, report};
+use super::turn;
 use crate::holds::Hold;
 use crate::seen::{JobEnd, PodFacts};
 
@@ -98,10 +99,13 @@ struct Visit<'a> {
 impl Visit<'_> {
     fn step(&mut self) -> Verdict {
         let facts = self.facts;
-        if self.is_over() {
+        if turn::has_ended(&facts.pipe, &facts.digest) {
             return self.rest();
         }
         self.status.state = Some(PipeState::Running);
+        if turn::begins_again(&facts.pipe, &facts.digest) {
+            return self.begin_again();
+        }
         if let Some(lost) = newly_lost(facts) {
             self.actions.push(Action::RaiseEpoch { lost: lost.epoch });
             self.again = Again::After(SOON);
@@ -128,11 +132,13 @@ impl Visit<'_> {
         }
     }
 
-    /// The request was worked off, and nobody asks for another.
-    fn is_over(&self) -> bool {
-        !self.facts.pipe.spec.auto_ingest
-            && self.status.finished_request.as_deref() == Some(&self.facts.digest)
-            && matches!(self.status.state, Some(PipeState::Finished | PipeState::Error))
+    /// It has ended and is asked to run once more. Its place is written before anything else is done: whoever is at
+    /// work by then goes first.
+    fn begin_again(&mut self) -> Verdict {
+        let place = turn::end_of_line(self.facts.last_in_line, self.facts.now);
+        self.status.restart_time = Some(place.to_string());
+        self.again = Again::After(SOON);
+        Verdict::starting("it has ended before, and runs once more")
     }
 
     fn rest(&mut self) -> Verdict {
@@ -231,7 +237,11 @@ impl Visit<'_> {
             Kind::Job => Action::MakeJob,
         });
         self.again = Again::After(SOON);
-        Verdict::starting("the worker is being started")
+        let begins = "the worker is being started";
+        match &facts.forgotten {
+            Some(forgotten) => Verdict::starting(&format!("{begins}; {forgotten}")),
+            None => Verdict::starting(begins),
+        }
     }
 
     /// What the pods of a Deployment or Job that is as it should be tell.
@@ -304,6 +314,7 @@ impl Visit<'_> {
         if let Some(progress) = self.outcome() {
             self.status.take_figures(&progress);
             self.status.finished_request = Some(self.facts.digest.clone());
+            self.status.run_again = turn::run_again(&self.facts.pipe).map(str::to_owned);
             return self.rest();
         }
         let own = self.facts.own_pods();

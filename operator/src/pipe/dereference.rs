@@ -32,13 +32,16 @@ pub async fn read(pipe: &Pipe, shared: &Shared) -> Result<Facts, ApiError> {
         Ok(wanted) => (wanted, None),
         Err(hold) => (None, Some(hold)),
     };
+    let neighbours = shared.neighbours(pipe);
     let mut facts = Facts {
         pipe: pipe.clone(),
         digest: build::request_digest(pipe),
         has_table: table.is_some_and(|table| table.metadata.deletion_timestamp.is_none()),
         table: offer,
         invalid,
-        elder: overlap::elder(pipe, &shared.neighbours(pipe)),
+        elder: overlap::elder(pipe, &neighbours),
+        last_in_line: overlap::last_in_line(pipe, &neighbours),
+        forgotten: overlap::forgotten(pipe, &neighbours),
         wanted,
         children: reader.children().await?,
         pods: reader.pods().await?,

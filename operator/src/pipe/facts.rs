@@ -26,8 +26,12 @@ pub struct Facts {
     pub has_table: bool,
     /// What an edit of the object must mend.
     pub invalid: Option<Hold>,
-    /// An older Pipe that is in the way.
+    /// Another Pipe that came first and is in the way.
     pub elder: Option<Hold>,
+    /// Since when the last of the other Pipes that have not ended holds its place.
+    pub last_in_line: Option<Timestamp>,
+    /// A sentence about files that the ledger of a Pipe that has ended knows, and this one's does not.
+    pub forgotten: Option<String>,
     /// What is to run; `None`: the Table has no volume, or the object is invalid.
     pub wanted: Option<Wanted>,
     /// Deployments and Jobs of this Pipe.

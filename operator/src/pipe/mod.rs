@@ -9,6 +9,8 @@ mod apply;
 mod build;
 pub mod decide;
 mod dereference;
+#[cfg(test)]
+mod edit_tests;
 mod facts;
 mod overlap;
 #[cfg(test)]
@@ -16,6 +18,7 @@ mod properties;
 mod status;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod validate;
 
 use std::collections::HashMap;
@@ -200,7 +203,7 @@ fn chosen(
     pipes.map(|pipe| ObjectRef::from_obj(pipe.as_ref())).collect()
 }
 
-/// Whether a Pipe of this namespace waits for an older one: any change of another may set it going.
+/// Whether a Pipe of this namespace waits for one that came first: any change of another may set it going.
 fn gives_way_in(pipe: &Pipe, namespace: Option<&str>) -> bool {
     let in_the_way = [reasons::LEDGER_IN_USE, reasons::SOURCE_OVERLAPS];
     let conditions = pipe.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();

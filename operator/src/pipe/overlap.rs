@@ -1,23 +1,62 @@
 //! Which Pipes would load the same files into the same Table, or keep one ledger. Pure.
 
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use longshore_crds::source::Source;
 use longshore_crds::{Pipe, reasons};
 
+use super::build::request_digest;
+use super::turn::{self, Place};
 use crate::holds::Hold;
 
 /// Characters with a meaning in a path; `\` takes it from the next one.
 const SPECIAL: [char; 8] = ['?', '*', '[', ']', '{', '}', ',', '\\'];
 
-/// The oldest other Pipe that stands in the way of this one, as what this one waits for. Of two the older one
-/// works; of one age, the one whose name comes first.
+/// The first other Pipe that stands in the way of this one, as what this one waits for: one with an earlier place in
+/// the line that has not ended.
 pub fn elder<'a>(pipe: &Pipe, others: impl IntoIterator<Item = &'a Pipe>) -> Option<Hold> {
-    let before = others.into_iter().filter(|other| is_neighbour(other, pipe) && age(other) < age(pipe));
-    let (elder, hold) = before
-        .filter_map(|other| Some((other, conflict(pipe, other)?)))
-        .min_by_key(|(other, _)| age(other))?;
-    tracing::debug!(elder = elder.name_any(), reason = hold.reason, "an older Pipe is in the way");
+    let place = Place::of(pipe, &request_digest(pipe));
+    let before = in_line(pipe, others).filter(|(other, _)| *other < place);
+    let conflicts = before.filter_map(|(before, other)| Some((before, conflict(pipe, other)?)));
+    let (elder, hold) = conflicts.min_by(|(one, _), (other, _)| one.cmp(other))?;
+    tracing::debug!(?elder, reason = hold.reason, "another Pipe is in the way");
     Some(hold)
+}
+
+/// Since when the last one holds its place of those that may be in this one's way; `None`: there is none.
+pub fn last_in_line<'a>(pipe: &Pipe, others: impl IntoIterator<Item = &'a Pipe>) -> Option<Timestamp> {
+    in_line(pipe, others).filter_map(|(place, _)| place.since()).max()
+}
+
+/// A sentence about a Pipe that has ended and loaded files of the same paths under another ledger, which this one
+/// does not know.
+pub fn forgotten<'a>(pipe: &Pipe, others: impl IntoIterator<Item = &'a Pipe>) -> Option<String> {
+    let mut ended = others.into_iter().filter(|other| {
+        is_neighbour(other, pipe)
+            && pipe.ledger() != other.ledger()
+            && turn::has_ended(other, &request_digest(other))
+    });
+    ended.find_map(|other| {
+        let (_, theirs) = overlap(&pipe.spec.source, &other.spec.source)?;
+        Some(format!(
+            "Pipe {} has loaded files of {theirs} before, under the ledger {}; this ledger, {}, does not know them, and \
+             those that are still there are loaded again",
+            other.name_any(),
+            other.ledger(),
+            pipe.ledger()
+        ))
+    })
+}
+
+/// Pipes of the same Table that have not ended, with their places.
+fn in_line<'a>(
+    pipe: &Pipe,
+    others: impl IntoIterator<Item = &'a Pipe>,
+) -> impl Iterator<Item = (Place, &'a Pipe)> {
+    others.into_iter().filter(|other| is_neighbour(other, pipe)).filter_map(|other| {
+        let digest = request_digest(other);
+        (!turn::has_ended(other, &digest)).then(|| (Place::of(other, &digest), other))
+    })
 }
 
 /// Whether two Pipes may be in each other's way at all.
@@ -28,23 +67,19 @@ pub fn is_neighbour(other: &Pipe, pipe: &Pipe) -> bool {
         && other.metadata.deletion_timestamp.is_none()
 }
 
-fn age(pipe: &Pipe) -> (Option<k8s_openapi::jiff::Timestamp>, String) {
-    (pipe.creation_timestamp().map(|time| time.0), pipe.name_any())
-}
-
 fn conflict(pipe: &Pipe, elder: &Pipe) -> Option<Hold> {
     let (name, table) = (elder.name_any(), &pipe.spec.table);
     if pipe.ledger() == elder.ledger() {
         let message = format!(
-            "Pipe {name} is older and keeps the ledger {} of Table {table}; delete one of the two, or make this one \
-             again with a ledger of its own",
+            "Pipe {name} came first and keeps the ledger {} of Table {table}; this one goes on when that one has ended or is \
+             deleted; or make this one again with a ledger of its own",
             pipe.ledger()
         );
         return Some(Hold::new(reasons::LEDGER_IN_USE, message));
     }
     let (ours, theirs) = overlap(&pipe.spec.source, &elder.spec.source)?;
     let message = format!(
-        "Pipe {name} is older and loads {theirs} into Table {table}, which may hold files of {ours}: they would be \
+        "Pipe {name} came first and loads {theirs} into Table {table}, which may hold files of {ours}: they would be \
          loaded twice; delete one of the two, or change spec.source.paths"
     );
     Some(Hold::new(reasons::SOURCE_OVERLAPS, message))

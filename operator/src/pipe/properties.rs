@@ -2,7 +2,8 @@
 //! another Pipe that comes and goes, a Table that comes and goes. Whatever happens, no end is said that is not true, no two
 //! workers are asked for at once, and once the world is calm the pipe is at work or over.
 
-use longshore_crds::{PipeState, conditions, reasons};
+use kube::ResourceExt;
+use longshore_crds::{PipeState, RUN_AGAIN, conditions, reasons};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -24,6 +25,7 @@ enum Step {
     Suspend(bool),
     AutoIngest(bool),
     Edit(u8),
+    RunAgain(u8),
     Elder(bool),
     Table(bool),
     LoseNode,
@@ -38,6 +40,7 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => any::<bool>().prop_map(Step::Suspend),
         1 => any::<bool>().prop_map(Step::AutoIngest),
         2 => (1..4_u8).prop_map(Step::Edit),
+        1 => (1..4_u8).prop_map(Step::RunAgain),
         1 => any::<bool>().prop_map(Step::Elder),
         1 => any::<bool>().prop_map(Step::Table),
         1 => Just(Step::LoseNode),
@@ -70,6 +73,10 @@ impl Model {
             Step::Suspend(on) => self.world.edit(|pipe| pipe.spec.suspend = on),
             Step::AutoIngest(on) => self.world.edit(|pipe| pipe.spec.auto_ingest = on),
             Step::Edit(files) => self.world.edit(|pipe| pipe.spec.batch_files = files.into()),
+            Step::RunAgain(value) => {
+                let annotations = self.world.facts.pipe.annotations_mut();
+                annotations.insert(RUN_AGAIN.to_owned(), value.to_string());
+            }
             Step::Elder(on) => {
                 self.world.facts.elder = on.then(|| Hold::new(reasons::LEDGER_IN_USE, "Pipe q is older"));
             }

@@ -94,8 +94,8 @@ impl Verdict {
         }
         let files = status.error_files.unwrap_or(0);
         let message = format!(
-            "{files} files are in ERROR, see status.failedFiles; mend them and put them back (`longshore pipe retry`), \
-             then change the spec or make this Pipe again"
+            "{files} files are in ERROR, see status.failedFiles; mend them, then put them back: `kubectl longshore pipe \
+             retry` does, and runs this Pipe once more"
         );
         Self::new(&[conditions::STALLED], reasons::FILES_IN_ERROR, &message)
     }
@@ -209,6 +209,8 @@ fn without_numbers(status: &PipeStatus) -> PipeStatus {
         conditions: status.conditions.clone(),
         state: status.state,
         finished_request: status.finished_request.clone(),
+        run_again: status.run_again.clone(),
+        restart_time: status.restart_time.clone(),
         ..PipeStatus::default()
     }
 }

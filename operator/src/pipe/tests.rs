@@ -5,7 +5,10 @@ use std::time::Duration;
 use clap::Parser;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
-use longshore_crds::{Pipe, PipeProgress, PipeRequest, PipeState, PipeStatus, Table, conditions, reasons};
+use kube::ResourceExt;
+use longshore_crds::{
+    Pipe, PipeProgress, PipeRequest, PipeState, PipeStatus, RUN_AGAIN, Table, conditions, reasons,
+};
 use serde_json::{Value, json};
 
 use super::build::{Builder, request_digest};
@@ -77,6 +80,8 @@ impl World {
                 has_table: false,
                 invalid: None,
                 elder: None,
+                last_in_line: None,
+                forgotten: None,
                 wanted: None,
                 children: Vec::new(),
                 pods: Vec::new(),
@@ -482,12 +487,63 @@ fn a_pipe_that_lists_once_is_a_job_that_is_not_started_again() {
     world.edit(|pipe| pipe.spec.suspend = true);
     assert_eq!(world.visit().status.state, Some(PipeState::Finished));
     world.edit(|pipe| (pipe.spec.suspend, pipe.spec.batch_files) = (false, 3));
+    assert_eq!(world.visit().actions, [], "first its place in the line is written");
     let decision = world.visit();
     assert_eq!(decision.actions, [Action::MakeRequest, Action::MakeJob]);
     assert_eq!(decision.status.state, Some(PipeState::Running));
     world.edit(|pipe| pipe.spec.auto_ingest = true);
     let decision = world.visit();
     assert!(matches!(decision.actions[0], Action::Delete { kind: Kind::Job, .. }), "{:?}", decision.actions);
+}
+
+#[test]
+fn an_annotation_runs_a_pipe_that_has_ended_once_more() {
+    let mut world = World::new(json!({"autoIngest": false}));
+    world.visit();
+    let first = world.job_name();
+    let finished = progress(&world.facts.pipe, |progress| progress.state = PipeState::Finished);
+    let finished = finished.message(4_000).unwrap();
+    world.end_job(0, &finished, "Complete");
+    world.visit();
+    let annotate = |world: &mut World, value: &str| {
+        world.facts.pipe.annotations_mut().insert(RUN_AGAIN.to_owned(), value.to_owned());
+    };
+    // Also before the Job of the first run is gone.
+    annotate(&mut world, "2026-06-01T12:00:00Z");
+    world.facts.last_in_line = Some("2026-06-01T13:00:00Z".parse().unwrap());
+    let decision = world.visit();
+    has(&decision, reasons::STARTING, &[conditions::RECONCILING]);
+    assert_eq!((decision.status.state, decision.actions.as_slice()), (Some(PipeState::Running), &[][..]));
+    assert_eq!(decision.status.restart_time.as_deref(), Some("2026-06-01T13:00:00.000000001Z"));
+    world.facts.pods.clear();
+    assert_eq!(world.visit().actions, [Action::MakeRequest, Action::MakeJob]);
+    assert!(world.job_name() != first && first.is_some(), "another Job: the first one's end is not its end");
+    world.end_job(0, &finished, "Complete");
+    let decision = world.visit();
+    has(&decision, reasons::FINISHED, &[conditions::READY]);
+    assert_eq!(decision.status.run_again.as_deref(), Some("2026-06-01T12:00:00Z"));
+    // Whoever keeps Pipes as they are in Git takes the annotation away.
+    world.facts.pods.clear();
+    world.facts.pipe.annotations_mut().clear();
+    assert_eq!(world.visit().status.state, Some(PipeState::Finished));
+    assert_eq!(world.visit().actions, [Action::Sweep { keep: None }]);
+    // A Deployment does not ask.
+    world.edit(|pipe| pipe.spec.auto_ingest = true);
+    world.visit();
+    world.visit();
+    let name = world.facts.wanted.clone().unwrap().name;
+    annotate(&mut world, "again");
+    world.visit();
+    assert_eq!(world.facts.wanted.unwrap().name, name);
+}
+
+#[test]
+fn a_pipe_that_begins_where_one_has_ended_says_what_it_does_not_know() {
+    let mut world = World::new(json!({}));
+    world.facts.forgotten = Some("Pipe q has loaded files".to_owned());
+    let decision = world.visit();
+    has(&decision, reasons::STARTING, &[conditions::RECONCILING]);
+    assert!(decision.notes[0].note.contains("Pipe q"), "{:?}", decision.notes);
 }
 
 #[test]

@@ -98,6 +98,14 @@ fn a56_the_plugin_of_kubectl_answers_for_files_and_puts_them_back() -> Result<()
         bed.put_again("later")?;
         bed.until_loaded(PIPE, 20).await?;
         bed.has_rows(2).await?;
+        // One that lists once has ended: it runs once more.
+        bed.edit_pipe(PIPE, json!({"autoIngest": false})).await?;
+        bed.until_pipe_state(PIPE, PipeState::Error).await?;
+        plugin.ask(&bed.namespace, &["retry", PIPE]).await?;
+        let again =
+            |status: &PipeStatus| status.state == Some(PipeState::Error) && status.run_again.is_some();
+        bed.until_pipe(PIPE, "its second end", LIMIT, again).await?;
+        bed.has_rows(2).await?;
         let left = bed.namespace.kubectl(&["get", "pods", "-o", "name"]).await?;
         ensure!(!left.contains("-ask-"), "pods of questions are left: {left}");
         Ok(())
