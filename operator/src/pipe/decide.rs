@@ -219,12 +219,12 @@ impl Visit<'_> {
         }
     }
 
-    /// Makes what is wanted, once the pods of what ran before are gone; those of an epoch that was given up are not
+    /// Makes what is wanted, once the pods of what ran before are gone, also for a Pipe that is gone; those of an epoch that was given up are not
     /// waited for.
     fn begin(&mut self, wanted: &Wanted) -> Verdict {
         let facts = self.facts;
         let remains = |pod: &&PodFacts| !pod.ended && pod.epoch >= wanted.epoch;
-        if let Some(pod) = facts.pods.iter().find(remains) {
+        if let Some(pod) = facts.pods.iter().chain(&facts.leaving).find(remains) {
             self.again = Again::After(SOON);
             return Verdict::starting(&format!("pod {} of what ran before is stopping", pod.name));
         }

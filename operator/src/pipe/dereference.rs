@@ -13,7 +13,7 @@ use super::facts::{self, Child, Facts, Kind};
 use super::{Shared, build, overlap, validate};
 use crate::apply::{Object, controller, get, limited};
 use crate::error::ApiError;
-use crate::names;
+use crate::names::{self, Role};
 use crate::seen::{PodFacts, in_order, pod_facts};
 use crate::table::table_facts;
 use crate::{holds, progress};
@@ -45,10 +45,12 @@ pub async fn read(pipe: &Pipe, shared: &Shared) -> Result<Facts, ApiError> {
         wanted,
         children: reader.children().await?,
         pods: reader.pods().await?,
+        leaving: Vec::new(),
         progress: None,
         silence: std::time::Duration::ZERO,
         now: Timestamp::now(),
     };
+    facts.leaving = reader.leaving(&facts, &neighbours).await?;
     reader.holds(&mut facts).await?;
     reader.progress(&mut facts).await;
     Ok(facts)
@@ -72,8 +74,14 @@ impl Reader<'_> {
     where
         K: Object + kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
     {
-        let selector = format!("{}={}", names::PIPE, self.pipe.name_any());
-        let params = ListParams::default().labels(&selector);
+        self.list_by(&format!("{}={}", names::PIPE, self.pipe.name_any()), what).await
+    }
+
+    async fn list_by<K>(&self, selector: &str, what: &str) -> Result<Vec<K>, ApiError>
+    where
+        K: Object + kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+    {
+        let params = ListParams::default().labels(selector);
         let title = format!("the {what} of Pipe {}", self.pipe.name_any());
         Ok(limited("list", &title, self.api::<K>().list(&params)).await?.items)
     }
@@ -91,6 +99,25 @@ impl Reader<'_> {
 
     async fn pods(&self) -> Result<Vec<PodFacts>, ApiError> {
         Ok(in_order(self.list::<Pod>("pods").await?.iter()).into_iter().map(pod_facts).collect())
+    }
+
+    /// Pods of other Pipes that may load the same files, for one that is about to begin. Of a Pipe that is gone
+    /// nobody knows what its pod loads until it ends.
+    async fn leaving(&self, facts: &Facts, neighbours: &[Pipe]) -> Result<Vec<PodFacts>, ApiError> {
+        if facts.wanted.is_none() || facts.child().is_some() || facts.elder.is_some() {
+            return Ok(Vec::new());
+        }
+        let table = &self.pipe.spec.table;
+        let selector = format!("{}={table},{}={}", names::TABLE, names::ROLE, Role::Pipe.name());
+        let pods = self.list_by::<Pod>(&selector, "pods beside those").await?;
+        let is_in_the_way = |pod: &&Pod| {
+            let name = pod.labels().get(names::PIPE).map(String::as_str).unwrap_or_default();
+            let is_it = |other: &&Pipe| other.name_any() == name;
+            name != self.pipe.name_any()
+                && neighbours.iter().find(is_it).is_none_or(|other| overlap::conflicts(self.pipe, other))
+        };
+        let pods = in_order(pods.iter().filter(is_in_the_way)).into_iter().map(pod_facts);
+        Ok(pods.filter(|pod| !pod.is_lost(facts.now)).collect())
     }
 
     /// Events say what the status of a pod or a Job does not: a Secret or a volume that is missing, a pod that

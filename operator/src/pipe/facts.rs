@@ -38,6 +38,8 @@ pub struct Facts {
     pub children: Vec<Child>,
     /// Pods of this Pipe, the newest last.
     pub pods: Vec<PodFacts>,
+    /// Pods of other Pipes that may load the same files and are to go, of one that is about to begin.
+    pub leaving: Vec<PodFacts>,
     /// What the running worker answers.
     pub progress: Option<PipeProgress>,
     /// For how long it has not answered.

@@ -67,6 +67,11 @@ pub fn is_neighbour(other: &Pipe, pipe: &Pipe) -> bool {
         && other.metadata.deletion_timestamp.is_none()
 }
 
+/// Whether two Pipes of a Table keep one ledger, or may load the same files.
+pub fn conflicts(pipe: &Pipe, other: &Pipe) -> bool {
+    conflict(pipe, other).is_some()
+}
+
 fn conflict(pipe: &Pipe, elder: &Pipe) -> Option<Hold> {
     let (name, table) = (elder.name_any(), &pipe.spec.table);
     if pipe.ledger() == elder.ledger() {

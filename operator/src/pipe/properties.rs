@@ -78,7 +78,12 @@ impl Model {
                 annotations.insert(RUN_AGAIN.to_owned(), value.to_string());
             }
             Step::Elder(on) => {
+                let before = self.world.facts.elder.take();
                 self.world.facts.elder = on.then(|| Hold::new(reasons::LEDGER_IN_USE, "Pipe q is older"));
+                if before.is_some() && !on {
+                    // Its pod outlives it.
+                    self.world.facts.leaving = vec![PodFacts { epoch: u32::MAX, ..PodFacts::default() }];
+                }
             }
             Step::Table(on) => self.world.has_table(on),
             Step::LoseNode => {
@@ -111,6 +116,7 @@ impl Model {
             || decision.actions.contains(&Action::ApplyDeployment) && before.child().is_none();
         let epoch = before.table.volume.as_ref().map_or(0, |volume| volume.volume_epoch);
         if begins {
+            assert!(before.leaving.is_empty(), "another Pipe's pod is still there");
             assert!(before.elder.is_none() && before.has_table && !before.pipe.spec.suspend);
             let current: Vec<_> = remaining.iter().filter(|pod| pod.epoch >= epoch).collect();
             assert!(current.is_empty(), "two workers at once: {current:?}");
@@ -134,6 +140,7 @@ impl Model {
     /// What the controllers and kubelets do in a moment.
     fn cluster(&mut self) {
         let world = &mut self.world;
+        world.facts.leaving.clear();
         let (now, children) = (world.facts.now, world.facts.children.clone());
         let is_kept = |pod: &PodFacts, from: &String| {
             children.iter().any(|child| match child.kind {

@@ -85,6 +85,7 @@ impl World {
                 wanted: None,
                 children: Vec::new(),
                 pods: Vec::new(),
+                leaving: Vec::new(),
                 progress: None,
                 silence: Duration::ZERO,
                 now: NOW.parse().unwrap(),
@@ -419,6 +420,13 @@ fn the_younger_of_two_has_no_pods_until_the_older_goes() {
     world.facts.elder = None;
     world.facts.pods.clear();
     world.facts.progress = None;
+    // The older one is gone, and its pod still loads.
+    let left = PodFacts { name: "q-pod".to_owned(), running: true, ..PodFacts::default() };
+    world.facts.leaving = vec![left.clone()];
+    let decision = world.visit();
+    has(&decision, reasons::STARTING, &[conditions::RECONCILING]);
+    assert!(decision.actions.is_empty() && decision.notes[0].note.contains("q-pod"), "{decision:?}");
+    world.facts.leaving = vec![PodFacts { ended: true, ..left }];
     assert_eq!(world.visit().actions, [Action::MakeRequest, Action::ApplyDeployment]);
 }
 

@@ -11,8 +11,8 @@ use super::*;
 
 /// What it may take from the apply to the last pipe at work.
 const START: Duration = Duration::from_secs(180);
-/// For how long it is counted.
-const COUNTED: Duration = Duration::from_secs(20);
+/// How often each status is written while it is counted, on the average.
+const ROUNDS: u64 = 3;
 /// Seconds between two writes of a status whose figures move.
 const INTERVAL: u64 = 5;
 /// Reads of one visit: the Table, Deployments, Jobs, pods; and once the requests.
@@ -119,6 +119,11 @@ impl Counts {
         self.requests.iter().filter(|((method, _), _)| method == "GET").map(|(_, count)| count).sum()
     }
 
+    /// Statuses of pipes that were written.
+    fn patched(&self) -> u64 {
+        self.requests.get(&("PATCH".to_owned(), "pipes".to_owned())).copied().unwrap_or(0)
+    }
+
     /// Changes of what belongs to pipes.
     fn writes(&self) -> BTreeMap<&(String, String), u64> {
         let changed =
@@ -174,13 +179,15 @@ mod alone {
             // Every answer is news: each status is written once in five seconds, and nothing else is.
             workers.moves.store(true, Ordering::Relaxed);
             let (begin, before) = (Instant::now(), Counts::of(&operator).await?);
-            tokio::time::sleep(COUNTED).await;
-            let counts = Counts::of(&operator).await?.since(&before);
+            let counts = until("each status to be written three times", START, async || {
+                let counts = Counts::of(&operator).await?.since(&before);
+                let seen = (counts.patched(), counts.visits);
+                Ok(Look::when(counts.patched() >= ROUNDS * pipes, counts, seen))
+            })
+            .await?;
             let rounds = begin.elapsed().as_secs() / INTERVAL + 1;
             println!("{} visits, {} reads, written: {:?}", counts.visits, counts.reads(), counts.writes());
-            let patched =
-                counts.requests.get(&("PATCH".to_owned(), "pipes".to_owned())).copied().unwrap_or(0);
-            ensure!(patched >= 2 * pipes, "the figures move, and {patched} statuses are written");
+            let patched = counts.patched();
             ensure!(patched <= rounds * pipes, "{patched} statuses are written in {rounds} rounds");
             ensure!(counts.writes().len() == 1, "{:?}", counts.writes());
             // A round is two visits: the second sees what the first has written.

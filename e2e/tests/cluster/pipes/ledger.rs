@@ -101,7 +101,9 @@ fn a56_the_plugin_of_kubectl_answers_for_files_and_puts_them_back() -> Result<()
         // One that lists once has ended: it runs once more.
         bed.edit_pipe(PIPE, json!({"autoIngest": false})).await?;
         bed.until_pipe_state(PIPE, PipeState::Error).await?;
-        plugin.ask(&bed.namespace, &["retry", PIPE]).await?;
+        // No worker stands that tells its image.
+        let image = &Cluster::get().await?.environment.image;
+        plugin.ask(&bed.namespace, &["retry", PIPE, "--image", image]).await?;
         let again =
             |status: &PipeStatus| status.state == Some(PipeState::Error) && status.run_again.is_some();
         bed.until_pipe(PIPE, "its second end", LIMIT, again).await?;
