@@ -76,6 +76,7 @@ impl LedgerOf {
     pub fn retry(&self, file: Option<&str>) -> Result<String, AskError> {
         Ok(match retry(&self.table_root, &self.ledger, file)?.files {
             0 => format!("no file of {} is in ERROR\n", self.title),
+            1 => format!("1 file of {} waits again\n", self.title),
             files => format!("{files} files of {} wait again\n", self.title),
         })
     }

@@ -1,5 +1,8 @@
 //! `longshore-worker pipe`: the long-lived worker of a Pipe, or the Job of one that lists once.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use longshore_crds::{PipeRequest, exit};
 use longshore_worker::budget;
 use longshore_worker::metrics::Metrics;
@@ -10,17 +13,15 @@ use crate::{LoadArguments, pod};
 /// Runs a pipe until it is finished, stopped, or cannot go on; the worker's exit code. Where it stands at its end
 /// is on standard output and, cut to size, in the termination message.
 pub async fn run(arguments: LoadArguments) -> u8 {
-    let request = match pod::read(&arguments.request, PipeRequest::from_json) {
-        Ok(request) => request,
+    let metrics = Metrics::default();
+    let (request, progress) = match begin(&arguments.request, &metrics) {
+        Ok(begun) => begun,
         Err(message) => {
             tracing::error!("{message}");
             pod::leave(&message, arguments.termination_message.as_deref());
             return exit::REQUEST;
         }
     };
-    let metrics = Metrics::default();
-    let digest = request.digest().unwrap_or_default();
-    let progress = SharedProgress::new(&request.ledger, &digest, metrics.progress.clone());
     let cancel = match pod::start(arguments.listen, &metrics, Some(progress.clone())).await {
         Ok(cancel) => cancel,
         Err(error) => {
@@ -51,4 +52,11 @@ pub async fn run(arguments: LoadArguments) -> u8 {
         Err(error) => tracing::error!(%error, "cannot write where the pipe stands"),
     }
     end.exit_code()
+}
+
+/// The request, and the document that says how far it came.
+fn begin(path: &Path, metrics: &Metrics) -> Result<(PipeRequest, SharedProgress), String> {
+    let request = pod::read(path, PipeRequest::from_json)?;
+    let progress = SharedProgress::of(&request, Arc::clone(&metrics.progress));
+    Ok((request, progress.map_err(|error| error.to_string())?))
 }

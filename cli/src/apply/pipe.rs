@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::bail;
 use indicatif::{HumanBytes, HumanCount};
 use kube::ResourceExt;
-use longshore_crds::{Pipe, PipeProgress, PipeRequest, PipeState, PipeStatus, Table, conditions};
+use longshore_crds::{Pipe, PipeProgress, PipeRequest, PipeState, PipeStatus, Table, conditions, reasons};
 use longshore_worker::metrics::Metrics;
 use longshore_worker::pipe::{self, PipeContext, PipeEnd, SharedProgress};
 use tokio::runtime::Handle;
@@ -19,8 +19,6 @@ use crate::data_dir::{DataDir, LabelLock};
 use crate::manifest::{Problem, check_rules};
 use crate::objects::{Kind, admit, now};
 
-/// Reason of a pipe that lists and loads, or has done so.
-const INGESTING: &str = "Ingesting";
 /// How often the progress line is written: on a terminal, and elsewhere.
 const LINE_INTERVAL: Duration = Duration::from_millis(500);
 const LOG_INTERVAL: Duration = Duration::from_secs(5);
@@ -91,7 +89,7 @@ async fn run(
     objects.put(&pipe)?;
     let request = PipeRequest::from_pipe(&pipe)?;
     let metrics = Metrics::default();
-    let progress = SharedProgress::new(&request.ledger, &request.digest()?, Arc::clone(&metrics.progress));
+    let progress = SharedProgress::of(&request, Arc::clone(&metrics.progress))?;
     let context = PipeContext {
         table_root: data_dir.table(&pipe.spec.table),
         secrets_dir: data_dir.secrets(),
@@ -172,7 +170,7 @@ fn set_conditions(status: &mut PipeStatus, end: &PipeEnd, generation: Option<i64
             let message = failure.to_string();
             status.set_conditions(&[], failure.category(), &message, generation, &now);
         }
-        _ => status.set_conditions(&[conditions::READY], INGESTING, "", generation, &now),
+        _ => status.set_conditions(&[conditions::READY], reasons::INGESTING, "", generation, &now),
     }
 }
 

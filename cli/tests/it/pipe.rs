@@ -107,7 +107,7 @@ fn a_pipe_is_loaded_once_asked_and_made_again() {
     let good = std::fs::read(program.path("part.parquet")).unwrap();
     server.put("bucket", "d/bad.parquet", &good).unwrap();
     let put = program.run(["pipe", "retry", "p"]);
-    assert!(put.out.contains("1 files of pipe.longshore.dev/p wait again"), "{put:?}");
+    assert!(put.out.contains("1 file of pipe.longshore.dev/p waits again"), "{put:?}");
     let said = program.apply_text(PIPE);
     assert_eq!(said.code, 0, "{said:?}");
     assert_eq!(status(&program)["loadedFiles"].as_u64(), Some(4));
@@ -212,9 +212,40 @@ fn a56_files_are_put_back_while_the_pipe_runs_here() {
     };
     let is_given_up = || program.run(["pipe", "files", "p", "--state", "ERROR"]).out.contains("bad.parquet");
     until("given up", &is_given_up);
-    assert!(program.run(["pipe", "retry", "p"]).out.contains("1 files of pipe.longshore.dev/p wait again"));
+    assert!(program.run(["pipe", "retry", "p"]).out.contains("1 file of pipe.longshore.dev/p waits again"));
     until("begun anew", &|| std::fs::read_to_string(&told).unwrap().contains("it begins anew"));
     until("given up again", &is_given_up);
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn a56_what_is_put_back_after_the_end_is_loaded_by_the_next_apply() {
+    let (program, server) = stage(1);
+    let good = std::fs::read(program.path("part.parquet")).unwrap();
+    for key in ["d/a.parquet", "d/b.parquet"] {
+        server.put("bucket", key, &good).unwrap();
+    }
+    // The files are good, and the spec is not: they are no JSON.
+    let bad = PIPE.replace("source: {", "source: {format: {json: {}}, ");
+    let said = program.apply_text(&bad);
+    assert!(said.code == 1 && said.err.contains("3 files in ERROR"), "{said:?}");
+    let state = || status(&program)["state"].as_str().map(str::to_owned);
+    assert_eq!(state().as_deref(), Some("ERROR"));
+    // Nothing was put back: a mended spec alone does not try them again.
+    let said = program.apply_text(PIPE);
+    assert!(said.code == 1 && said.err.contains("(0 loaded)"), "{said:?}");
+
+    let retry = |more: &[&str]| program.run([&["pipe", "retry", "p"], more].concat());
+    let put = retry(&["--file", "s3://bucket/d/a.parquet"]);
+    assert_eq!(put.out, "1 file of pipe.longshore.dev/p waits again\n", "{put:?}");
+    let said = program.apply_text(PIPE);
+    assert!(said.out.contains("p unchanged") && said.err.contains("2 files in ERROR (1 loaded)"), "{said:?}");
+    assert_eq!(retry(&[]).out, "2 files of pipe.longshore.dev/p wait again\n");
+    assert_eq!(retry(&[]).out, "no file of pipe.longshore.dev/p is in ERROR\n");
+    let said = program.apply_text(PIPE);
+    assert!(said.code == 0 && said.out.contains("FINISHED (3 files loaded)"), "{said:?}");
+    assert_eq!(state().as_deref(), Some("FINISHED"));
+    let rows = program.run(["sql", "SELECT COUNT(*) AS n FROM t", "--format", "csv"]);
+    assert_eq!(rows.out, "n\n3000\n");
 }

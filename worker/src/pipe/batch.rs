@@ -1,6 +1,6 @@
 //! One batch: put, started, loaded, committed, recorded.
 
-use longshore_crds::PipeRequest;
+use longshore_crds::{PipeRequest, PipeRetry};
 use longshore_storage::history::{HistoryFailure, HistoryFile};
 use longshore_storage::ledger::{
     BatchFileEntry, BatchId, FileEvent, FileFault, FileKey, Ledger, LedgerError,
@@ -127,7 +127,7 @@ impl Batches<'_> {
                 events.push((file.key.clone(), FileEvent::Ignored { size, modified_ms, now_ms, rule }));
                 continue;
             }
-            self.fail_alone(file, &fault, now_ms, &mut events);
+            events.extend(failed_alone(&self.request.retry, file, &fault, now_ms));
             faults.push((file.key.clone(), fault));
         }
         ledger.record(events)?;
@@ -148,7 +148,7 @@ impl Batches<'_> {
             match over.next_if(|(bad, _)| *bad == place) {
                 Some((_, message)) => {
                     let fault = FileFault { category: "DataQuality".to_owned(), message };
-                    self.fail_alone(file, &fault, now_ms, &mut events);
+                    events.extend(failed_alone(&self.request.retry, file, &fault, now_ms));
                     faults.push((file.key.clone(), fault));
                 }
                 None => events.push((file.key.clone(), FileEvent::Abandoned)),
@@ -157,41 +157,39 @@ impl Batches<'_> {
         ledger.record(events)?;
         Ok(faults)
     }
+}
 
-    /// A file is known to be at fault: its next attempts are its own, and after the last one it is given up.
-    fn fail_alone(
-        &self,
-        file: &Waiting,
-        fault: &FileFault,
-        now_ms: u64,
-        events: &mut Vec<(FileKey, FileEvent)>,
-    ) {
-        events.push((file.key.clone(), FileEvent::Failed { files: 1, fault: fault.clone() }));
-        if file.entry.attempts + 1 >= self.request.retry.max_attempts {
-            events.push((file.key.clone(), FileEvent::GivenUp { fault: fault.clone(), now_ms }));
-        }
+/// Records that a batch failed as a whole by its files: it is halved, or the one file of it was tried once more.
+pub fn record_failed(
+    retry: &PipeRetry,
+    ledger: &mut Ledger,
+    files: &[Waiting],
+    failure: &LoadFailure,
+    now_ms: u64,
+) -> Result<Option<(FileKey, FileFault)>, LedgerError> {
+    let fault = FileFault { category: failure.category().to_owned(), message: failure.to_string() };
+    if let [file] = files {
+        ledger.record(failed_alone(retry, file, &fault, now_ms))?;
+        return Ok(Some((file.key.clone(), fault)));
     }
+    let count = u32::try_from(files.len()).unwrap_or(u32::MAX);
+    let failed = FileEvent::Failed { files: count, fault };
+    ledger.record(files.iter().map(|file| (file.key.clone(), failed.clone())).collect())?;
+    Ok(None)
+}
 
-    /// Records that a batch failed as a whole by its files: it is halved, or the one file of it was tried once more.
-    pub fn record_failed(
-        &self,
-        ledger: &mut Ledger,
-        files: &[Waiting],
-        failure: &LoadFailure,
-        now_ms: u64,
-    ) -> Result<Option<(FileKey, FileFault)>, LedgerError> {
-        let fault = FileFault { category: failure.category().to_owned(), message: failure.to_string() };
-        if let [file] = files {
-            let mut events = Vec::new();
-            self.fail_alone(file, &fault, now_ms, &mut events);
-            ledger.record(events)?;
-            return Ok(Some((file.key.clone(), fault)));
-        }
-        let count = u32::try_from(files.len()).unwrap_or(u32::MAX);
-        let failed = FileEvent::Failed { files: count, fault };
-        ledger.record(files.iter().map(|file| (file.key.clone(), failed.clone())).collect())?;
-        Ok(None)
+/// A file is known to be at fault: its next attempts are its own, and after the last one it is given up.
+fn failed_alone(
+    retry: &PipeRetry,
+    file: &Waiting,
+    fault: &FileFault,
+    now_ms: u64,
+) -> Vec<(FileKey, FileEvent)> {
+    let mut events = vec![(file.key.clone(), FileEvent::Failed { files: 1, fault: fault.clone() })];
+    if file.entry.attempts + 1 >= retry.max_attempts {
+        events.push((file.key.clone(), FileEvent::GivenUp { fault: fault.clone(), now_ms }));
     }
+    events
 }
 
 fn planned(file: &Waiting) -> PlannedFile {

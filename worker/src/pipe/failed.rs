@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use longshore_crds::{FailedFile, MAX_FAILED_FILES};
+use longshore_crds::{FailedFile, MAX_FAILED_FILES, cut_to};
 use longshore_storage::ledger::{FileState, Ledger, LedgerError};
 use tokio::time::Instant;
 
 use super::progress::{SharedProgress, instant};
 
-/// Characters of a message, and of the name of a file.
+/// Bytes of a message, and of the name of a file.
 const MESSAGE_LIMIT: usize = 1_000;
 const FILE_LIMIT: usize = 1_500;
 /// They are read from the ledger for one part of the time in so many.
@@ -54,17 +54,16 @@ fn newest(ledger: &mut Ledger) -> Result<Vec<FailedFile>, LedgerError> {
     for (finished_ms, key) in newest.into_iter().rev() {
         let fault = ledger.reader().find(&key)?.and_then(|entry| entry.fault);
         let Some(fault) = fault else { continue };
+        let (mut file, mut message) = (key.uri(), fault.message);
+        cut_to(&mut file, FILE_LIMIT);
+        cut_to(&mut message, MESSAGE_LIMIT);
         files.push(FailedFile {
-            file: cut(&key.uri(), FILE_LIMIT),
+            file,
             etag: key.etag.to_string(),
             error_type: fault.category,
-            message: cut(&fault.message, MESSAGE_LIMIT),
+            message,
             time: instant(finished_ms),
         });
     }
     Ok(files)
-}
-
-fn cut(text: &str, limit: usize) -> String {
-    text.chars().take(limit).collect()
 }

@@ -25,6 +25,7 @@ mod rounds;
 mod rules;
 mod run;
 mod schedule;
+mod waiting;
 
 pub use after_load::InvalidAfterLoad;
 pub use blame::{Blame, blame};

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use longshore_crds::{BatchProgress, LoadError, PipeProgress, SourceState};
+use longshore_crds::{BatchProgress, LoadError, PipeProgress, PipeRequest, RequestError, SourceState};
 use longshore_storage::ledger::{FileState, LedgerTotals};
 
 use crate::progress::Progress;
@@ -19,8 +19,17 @@ pub struct SharedProgress {
 
 impl SharedProgress {
     /// Of a pipe that has not begun. `load`: the counters of the pipeline, which grow from batch to batch.
-    pub fn new(ledger: &str, request_digest: &str, load: Arc<Progress>) -> Self {
-        Self { document: Arc::new(Mutex::new(PipeProgress::new(ledger, request_digest))), load }
+    ///
+    /// # Errors
+    /// The request has no digest: it cannot be written as JSON.
+    pub fn of(request: &PipeRequest, load: Arc<Progress>) -> Result<Self, RequestError> {
+        let document = PipeProgress::new(&request.ledger, &request.digest()?);
+        Ok(Self { document: Arc::new(Mutex::new(document)), load })
+    }
+
+    /// Digest of the request that the pipe follows.
+    pub fn request_digest(&self) -> String {
+        self.lock().request_digest.clone()
     }
 
     /// The document as of now.

@@ -95,7 +95,7 @@ fn all_in_error(reader: &mut LedgerReader) -> Result<Vec<FileKey>, LedgerError> 
 }
 
 fn in_error(reader: &mut LedgerReader, ledger: &str, file: &str) -> Result<Vec<FileKey>, RetryError> {
-    let Some((bucket, key)) = file.strip_prefix("s3://").and_then(|path| path.split_once('/')) else {
+    let Some((bucket, key)) = FileKey::parse_uri(file) else {
         return Err(RetryError::InvalidPath { file: file.to_owned() });
     };
     let versions = reader.versions(bucket, key)?;

@@ -10,6 +10,8 @@ use crate::source::ListedObject;
 pub const BEFORE_START: &str = "BeforeStart";
 /// Category of a file that was there before the pipe, with `includeExisting: false`.
 pub const EXISTED_BEFORE: &str = "ExistedBefore";
+/// Category of a file that no path of the source matches any more.
+pub const NOT_IN_SOURCE: &str = "NotInSource";
 /// Category of an object that was written again.
 pub const OBJECT_CHANGED: &str = "ObjectRewritten";
 /// Category of a file that was gone, or another one, when its batch came to it.

@@ -2,6 +2,7 @@
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Tag, Tagging};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::classify::classify;
 use super::error::SourceError;
@@ -9,6 +10,10 @@ use super::list_page::bare_etag;
 use super::metrics::Operation;
 use super::s3::S3Store;
 use super::{Kind, Store};
+
+/// What does not stand for itself in a header that names an object: all but letters, digits, `-_.~` and `/`.
+const OF_A_HEADER: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 
 /// Tags of an object: key and value.
 pub type Tags = Vec<(String, String)>;
@@ -167,17 +172,9 @@ fn quoted(etag: &str) -> String {
     format!("\"{etag}\"")
 }
 
-/// For a header that names an object: all but letters, digits, `-_.~` and `/` as `%XX`.
+/// For a header that names an object.
 fn url_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
+    utf8_percent_encode(text, OF_A_HEADER).to_string()
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! Keys as listings write them under `encoding-type=url`.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
 /// Undoes the encoding: `%XX` is a byte, `+` is a space, all else stands for itself. `None` when a `%` is
 /// not followed by two hexadecimal digits or the bytes are not UTF-8.
 pub(super) fn url_decode(text: &str) -> Option<String> {
@@ -18,22 +22,8 @@ pub(super) fn url_decode(text: &str) -> Option<String> {
 /// Undoes the encoding of a value in a key: `%XX` is a byte, all else stands for itself, a `%` without two
 /// digits and bytes that are no UTF-8 too.
 pub fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, behind)) = rest.split_first() {
-        rest = behind;
-        let pair = behind.split_first_chunk::<2>().filter(|_| *byte == b'%');
-        let decoded =
-            pair.and_then(|([high, low], behind)| Some((16 * digit(*high)? + digit(*low)?, behind)));
-        bytes.push(match decoded {
-            Some((decoded, behind)) => {
-                rest = behind;
-                decoded
-            }
-            None => *byte,
-        });
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded.map_or_else(|_| text.to_owned(), Cow::into_owned)
 }
 
 fn digit(byte: u8) -> Option<u8> {
