@@ -5,6 +5,7 @@ mod arrival;
 mod ask;
 mod compaction;
 mod crash;
+mod edits;
 mod faults;
 mod policies;
 mod rounds;
@@ -68,7 +69,7 @@ struct Running {
 fn start(world: &World, request: &PipeRequest) -> Running {
     let cancel = CancellationToken::new();
     let metrics = Metrics::default();
-    let progress = SharedProgress::new(&request.ledger, "digest", Arc::clone(&metrics.progress));
+    let progress = SharedProgress::of(request, Arc::clone(&metrics.progress)).unwrap();
     let context = PipeContext {
         table_root: world.root(),
         secrets_dir: Some(world.secrets()),
