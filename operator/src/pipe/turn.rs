@@ -76,7 +76,7 @@ mod tests {
 
     const NOON: &str = "2026-01-01T12:00:00Z";
 
-    fn pipe(name: &str, second: u32, spec: Value) -> Pipe {
+    fn pipe(name: &str, second: u32, spec: &Value) -> Pipe {
         let created = format!("2026-01-01T12:00:{second:02}Z");
         let mut whole = json!({"table": "t", "autoIngest": false, "source": {"paths": ["s3://b/a/*"]}});
         for (field, value) in spec.as_object().unwrap() {
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn an_annotation_that_is_new_asks_for_another_run_and_one_that_goes_does_not() {
-        let mut one = pipe("a", 0, json!({}));
+        let mut one = pipe("a", 0, &json!({}));
         let digest = request_digest(&one);
         assert!(!has_ended(&one, &digest) && !begins_again(&one, &digest));
         end(&mut one);
@@ -137,8 +137,8 @@ mod tests {
     fn one_that_has_ended_holds_nothing_and_begins_again_behind_the_others() {
         let now: Timestamp = NOON.parse().unwrap();
         for ledger in ["a", "b"] {
-            let mut older = pipe("a", 0, json!({}));
-            let younger = pipe("b", 30, json!({"ledger": ledger, "autoIngest": true}));
+            let mut older = pipe("a", 0, &json!({}));
+            let younger = pipe("b", 30, &json!({"ledger": ledger, "autoIngest": true}));
             assert!(elder(&younger, [&older]).is_some() && elder(&older, [&younger]).is_none());
             end(&mut older);
             assert!(elder(&younger, [&older]).is_none());
@@ -228,7 +228,7 @@ mod tests {
         #[test]
         fn of_pipes_in_each_others_way_one_works_and_goes_on(steps in steps()) {
             let pipes = ["a", "b", "c"].iter().zip(0..).map(|(name, second)| {
-                pipe(name, second, json!({"ledger": "one"}))
+                pipe(name, second, &json!({"ledger": "one"}))
             });
             let mut line = Line { pipes: pipes.collect(), edits: 0 };
             for step in steps {
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn the_place_is_no_condition() {
         // What is told of a Pipe, and so whether another is in its way, says nothing about its place.
-        let mut one = pipe("a", 0, json!({}));
+        let mut one = pipe("a", 0, &json!({}));
         let before = Place::of(&one, &request_digest(&one));
         let status = one.status.get_or_insert_default();
         let now = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(NOON.parse().unwrap());
