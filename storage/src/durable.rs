@@ -42,6 +42,15 @@ pub trait FileSystem: Send + Sync + Debug {
     fn list_names(&self, path: &Path) -> io::Result<Vec<String>> {
         Ok(self.list(path)?.into_iter().map(|entry| entry.name).collect())
     }
+    /// One entry; `NotFound` if there is none. A volume may tell it for much less than a listing.
+    fn entry(&self, path: &Path) -> io::Result<DirectoryEntry> {
+        let (folder, name) = (path.parent(), path.file_name().and_then(|name| name.to_str()));
+        let found = match (folder, name) {
+            (Some(folder), Some(name)) => self.list(folder)?.into_iter().find(|entry| entry.name == name),
+            _ => None,
+        };
+        found.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Removes an empty folder.

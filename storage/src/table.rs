@@ -105,6 +105,12 @@ impl Table {
         self.head.refresh()
     }
 
+    /// Reads what was committed since by names alone, whatever the number of names in the log: for whoever goes
+    /// on to commit, which finds out what this may have missed.
+    pub fn refresh_to_commit(&mut self) -> Result<(), TableError> {
+        self.head.refresh_to_commit()
+    }
+
     /// Random id of the table (UUID), the same for ever.
     pub fn id(&self) -> &str {
         self.head.metadata().map_or("", |metadata| &metadata.id)

@@ -62,18 +62,11 @@ impl FileSystem for Posix {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
             // A file may go between readdir and stat: it is simply not there any more.
-            let metadata = match entry.metadata() {
-                Ok(metadata) => metadata,
+            match entry.metadata().and_then(|metadata| directory_entry(name, &metadata)) {
+                Ok(entry) => entries.push(entry),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
-            };
-            entries.push(DirectoryEntry {
-                name,
-                is_dir: metadata.is_dir(),
-                size: metadata.size(),
-                modified: metadata.modified()?,
-                changed: changed(&metadata),
-            });
+            }
         }
         Ok(entries)
     }
@@ -86,6 +79,11 @@ impl FileSystem for Posix {
         Ok(names)
     }
 
+    fn entry(&self, path: &Path) -> io::Result<DirectoryEntry> {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        directory_entry(name.to_owned(), &fs::symlink_metadata(path)?)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     }
@@ -93,6 +91,16 @@ impl FileSystem for Posix {
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
         fs::remove_dir(path)
     }
+}
+
+fn directory_entry(name: String, metadata: &fs::Metadata) -> io::Result<DirectoryEntry> {
+    Ok(DirectoryEntry {
+        name,
+        is_dir: metadata.is_dir(),
+        size: metadata.size(),
+        modified: metadata.modified()?,
+        changed: changed(metadata),
+    })
 }
 
 struct PosixFile(File);

@@ -10,4 +10,4 @@ mod write;
 
 pub(crate) use read::{read_base, read_through, read_txn};
 pub(crate) use read::{visit_adds, visit_removes, visit_txns};
-pub(crate) use write::{CheckpointWriter, count_rows};
+pub(crate) use write::{CheckpointWriter, Written, count_rows};

@@ -5,6 +5,8 @@
 //! and has its digest. Oldest first: what is left has no gap, and a version that stands tells that none above it
 //! was ever cleaned.
 
+use std::io;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::checkpoint;
@@ -99,35 +101,54 @@ pub(crate) fn clean(head: &Head, options: &CleanOptions) -> Result<CleanOutcome,
     Ok(outcome)
 }
 
+/// Looks at times only as far as files can go: a log has many names that are younger than a day.
 fn look(log: &LogFolder, listing: &Listing, options: &CleanOptions) -> Result<Old, TableError> {
     let limit = listing.second_newest_checkpoint().unwrap_or(0);
     let mut old = Old { first_kept: limit, ..Old::default() };
-    let now = SystemTime::now();
-    let entries = log.files().list(log.path()).map_err(|e| TableError::volume("list", log.path(), e))?;
-    for entry in entries.into_iter().filter(|entry| !entry.is_dir) {
-        // Since the name was given, not since the contents were written: a writer can have been paused
-        // between. A time to come is no age.
-        let last = entry.modified.max(entry.changed);
-        let is_old = now.duration_since(last).unwrap_or_default() >= options.min_age;
-        let bytes = entry.size;
-        match LogName::parse(&entry.name) {
-            LogName::Commit(version) if version < limit && is_old => {
-                old.commits.push(OldFile { version, bytes });
-            }
-            LogName::Commit(version) if version < limit => old.first_kept = old.first_kept.min(version),
-            LogName::Checkpoint(version) if version < limit && is_old => {
-                old.checkpoints.push(OldFile { version, bytes });
-            }
-            LogName::Other if is_temporary_name(&entry.name) && is_old => {
-                old.temporary.push((entry.name, bytes));
+    let names = log.files().list_names(log.path()).map_err(|e| TableError::volume("list", log.path(), e))?;
+    let (mut commits, mut checkpoints) = (Vec::new(), Vec::new());
+    for name in names {
+        match LogName::parse(&name) {
+            LogName::Commit(version) if version < limit => commits.push(version),
+            LogName::Checkpoint(version) if version < limit => checkpoints.push(version),
+            LogName::Other if is_temporary_name(&name) => {
+                if let Some(bytes) = bytes_if_old(log, &log.path().join(&name), options)? {
+                    old.temporary.push((name, bytes));
+                }
             }
             _ => {}
         }
     }
     // Oldest first, and nothing above the first that stays.
-    old.commits.sort_by_key(|file| file.version);
-    old.commits.retain(|file| file.version < old.first_kept);
+    commits.sort_unstable();
+    for version in commits {
+        let Some(bytes) = bytes_if_old(log, &log.commit_path(version), options)? else {
+            old.first_kept = version;
+            break;
+        };
+        old.commits.push(OldFile { version, bytes });
+    }
+    for version in checkpoints.into_iter().filter(|version| version + 1 < old.first_kept) {
+        if let Some(bytes) = bytes_if_old(log, &log.checkpoint_path(version), options)? {
+            old.checkpoints.push(OldFile { version, bytes });
+        }
+    }
     Ok(old)
+}
+
+/// Bytes of a file that is old enough to go; `None`: it stays, or another process removed it meanwhile.
+fn bytes_if_old(log: &LogFolder, path: &Path, options: &CleanOptions) -> Result<Option<u64>, TableError> {
+    let entry = match log.files().entry(path) {
+        Ok(entry) => entry,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(TableError::volume("look at", path, error)),
+    };
+    // Since the name was given, not since the contents were written: a writer can have been paused between.
+    // A time to come is no age.
+    let last = entry.modified.max(entry.changed);
+    let is_old =
+        !entry.is_dir && SystemTime::now().duration_since(last).unwrap_or_default() >= options.min_age;
+    Ok(is_old.then_some(entry.size))
 }
 
 fn remove_commits(head: &Head, old: &mut Old, outcome: &mut CleanOutcome) -> Result<(), TableError> {

@@ -21,18 +21,17 @@ pub(crate) struct CommitSummary {
     pub(crate) protocol: Option<Protocol>,
     pub(crate) metadata: Option<Metadata>,
     pub(crate) txns: Vec<Txn>,
-    /// Bytes of the JSON.
-    pub(crate) bytes: u64,
+    /// Lines of the JSON.
+    pub(crate) actions: u64,
 }
 
 impl LogFolder {
     /// Reads a version without its files; `None`: there is no such name.
     pub(crate) fn read_summary(&self, version: u64) -> Result<Option<CommitSummary>, TableError> {
         let Some(mut lines) = self.open_commit(version)? else { return Ok(None) };
-        let mut summary = CommitSummary { bytes: lines.bytes(), ..CommitSummary::default() };
-        let mut any = false;
+        let mut summary = CommitSummary::default();
         while let Some(line) = self.next_line(version, &mut lines)? {
-            any = true;
+            summary.actions += 1;
             let names_a_file = line.starts_with(ADD_LINE) || line.starts_with(REMOVE_LINE);
             if names_a_file && line.trim_ascii_end().ends_with(b"}}") {
                 continue;
@@ -45,7 +44,7 @@ impl LogFolder {
             summary.metadata = action.meta_data.or(summary.metadata);
             summary.txns.extend(action.txn);
         }
-        if any { Ok(Some(summary)) } else { Err(self.empty(version)) }
+        if summary.actions > 0 { Ok(Some(summary)) } else { Err(self.empty(version)) }
     }
 
     /// Reads a version with its files, an action at a time.

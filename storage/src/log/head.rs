@@ -30,14 +30,16 @@ pub(crate) struct TxnNumber {
 #[derive(Debug, Default)]
 struct State {
     checkpoint: Option<CheckpointFile>,
+    /// Actions in it.
+    checkpoint_actions: u64,
     /// The version to read next.
     next: u64,
     protocol: Option<Protocol>,
     metadata: Option<Metadata>,
     /// Numbers set after the checkpoint.
     txns: HashMap<String, (u64, Txn)>,
-    /// Bytes of the commits after the checkpoint.
-    tail_bytes: u64,
+    /// Actions of the commits after the checkpoint.
+    tail_actions: u64,
     /// The `txnId` of the newest version; not known where a checkpoint told of it, or it has none.
     newest_id: Option<String>,
 }
@@ -49,7 +51,7 @@ impl State {
         self.metadata = summary.metadata.or(self.metadata.take());
         self.newest_id = summary.info.and_then(|info| info.txn_id).filter(|id| !id.is_empty());
         self.txns.extend(summary.txns.into_iter().map(|txn| (txn.app_id.clone(), (version, txn))));
-        self.tail_bytes += summary.bytes;
+        self.tail_actions += summary.actions;
         self.next += 1;
     }
 }
@@ -174,9 +176,14 @@ impl Head {
         self.in_doubt
     }
 
-    /// Bytes of the commits since the checkpoint.
-    pub(crate) fn tail_bytes(&self) -> u64 {
-        self.state.tail_bytes
+    /// Actions in the checkpoint.
+    pub(crate) fn checkpoint_actions(&self) -> u64 {
+        self.state.checkpoint_actions
+    }
+
+    /// Actions of the commits since the checkpoint.
+    pub(crate) fn tail_actions(&self) -> u64 {
+        self.state.tail_actions
     }
 
     /// Versions since the checkpoint.
@@ -324,7 +331,7 @@ impl Head {
             protocol: commit.protocol.clone(),
             metadata: commit.metadata.clone(),
             txns: commit.txns.clone(),
-            bytes: commit.bytes(),
+            actions: commit.actions,
         });
         // Its name was free: whoever had been late would have had it.
         self.genuine_to = self.version();
@@ -336,11 +343,11 @@ impl Head {
         Ok(())
     }
 
-    /// A checkpoint stands, whoever made it: what it holds need not be kept.
-    pub(crate) fn rebase_on(&mut self, checkpoint: CheckpointFile, tail_bytes: u64) {
+    /// A checkpoint of so many actions stands, whoever made it: what it holds need not be kept.
+    pub(crate) fn rebase_on(&mut self, checkpoint: CheckpointFile, actions: u64) {
         self.state.checkpoint = Some(checkpoint);
         self.state.txns.retain(|_, (version, _)| *version > checkpoint.version);
-        self.state.tail_bytes = tail_bytes;
+        (self.state.checkpoint_actions, self.state.tail_actions) = (actions, 0);
         self.looked_up.borrow_mut().clear();
     }
 }
@@ -364,6 +371,7 @@ fn read_base(log: &LogFolder, newest: Option<CheckpointFile>) -> Result<State, T
         state.protocol = Some(base.protocol);
         state.metadata = Some(base.metadata);
         state.checkpoint = Some(newest);
+        state.checkpoint_actions = base.actions;
         state.next = newest.version + 1;
     }
     Ok(state)

@@ -23,11 +23,6 @@ impl Lines {
         Ok(Self { file, length, offset: 0, buffer: Vec::new(), next: 0 })
     }
 
-    /// Bytes of the file.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.length
-    }
-
     /// The next line that is not empty.
     pub(crate) fn next_line(&mut self) -> io::Result<Option<&[u8]>> {
         loop {

@@ -16,6 +16,8 @@ pub(crate) struct Commit {
     /// The lines.
     body: Vec<u8>,
     txn_id: String,
+    /// Lines.
+    pub(crate) actions: u64,
     pub(crate) txns: Vec<Txn>,
     pub(crate) protocol: Option<Protocol>,
     pub(crate) metadata: Option<Metadata>,
@@ -27,6 +29,7 @@ impl Commit {
         let mut commit = Self {
             body: Vec::new(),
             txn_id: info.txn_id.clone().unwrap_or_default(),
+            actions: 0,
             txns: Vec::new(),
             protocol: None,
             metadata: None,
@@ -45,17 +48,13 @@ impl Commit {
     fn line(&mut self, action: &Action) -> Result<(), serde_json::Error> {
         serde_json::to_writer(&mut self.body, action)?;
         self.body.push(b'\n');
+        self.actions += 1;
         Ok(())
     }
 
     /// Random: no other commit has it.
     pub(crate) fn txn_id(&self) -> &str {
         &self.txn_id
-    }
-
-    /// Bytes of the lines.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.body.len() as u64
     }
 }
 

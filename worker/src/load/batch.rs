@@ -68,7 +68,7 @@ pub fn check_batch(request: &LoadRequest, table: &Table) -> Result<(), LoadFailu
 pub fn run_batch(table: &mut Table, parts: BatchParts<'_>) -> Result<BatchEnd, LoadFailure> {
     let start = SystemTime::now();
     let BatchParts { request, batch, files, store, context } = parts;
-    table.refresh()?;
+    table.refresh_to_commit()?;
     let declared = Arc::clone(table.schema());
     let admitted = admit::admit(request, &declared)?;
     let stores = vec![store.clone()];

@@ -32,6 +32,8 @@ const BATCH_ROWS: usize = 4_096;
 pub(crate) struct Base {
     pub(crate) protocol: Protocol,
     pub(crate) metadata: Metadata,
+    /// Actions in it.
+    pub(crate) actions: u64,
 }
 
 /// Reads protocol and schema.
@@ -53,7 +55,8 @@ pub(crate) fn read_base(log: &LogFolder, version: u64) -> Result<Base, TableErro
             if file.holds(SIDECAR) && !names_v2_checkpoints(&protocol) {
                 return Err(log.unsupported("a checkpoint with sidecar files (v2Checkpoint)"));
             }
-            Ok(Base { protocol, metadata })
+            let rows = file.footer.metadata().file_metadata().num_rows();
+            Ok(Base { protocol, metadata, actions: rows.cast_unsigned() })
         }
         _ => Err(file.damaged("it holds no protocol or no metaData")),
     }

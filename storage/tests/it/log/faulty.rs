@@ -185,6 +185,14 @@ impl FileSystem for Faulty {
         Ok(entries)
     }
 
+    fn entry(&self, path: &Path) -> io::Result<DirectoryEntry> {
+        let mut entry = self.call(format!("stat {}", name(path)), || Posix.entry(path))?;
+        if self.script().names_have_no_time {
+            entry.changed = entry.modified;
+        }
+        Ok(entry)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.call(format!("remove {}", name(path)), || Posix.remove(path))
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use longshore_storage::durable::{DirectoryEntry, FileSystem, Posix, ReadFile, SyncSite, WriteFile};
-use longshore_storage::table::Table;
+use longshore_storage::table::{CleanOptions, Table};
 
 use super::support::{Place, load, load_of};
 
@@ -17,6 +17,8 @@ struct Counting {
     read: Arc<AtomicU64>,
     read_of_checkpoints: Arc<AtomicU64>,
     listed: Arc<AtomicU64>,
+    /// Names whose times were asked for.
+    looked_at: Arc<AtomicU64>,
 }
 
 impl Counting {
@@ -69,7 +71,13 @@ impl FileSystem for Counting {
     }
     fn list(&self, path: &Path) -> io::Result<Vec<DirectoryEntry>> {
         self.listed.fetch_add(1, Ordering::SeqCst);
-        Posix.list(path)
+        let entries = Posix.list(path)?;
+        self.looked_at.fetch_add(entries.len() as u64, Ordering::SeqCst);
+        Ok(entries)
+    }
+    fn entry(&self, path: &Path) -> io::Result<DirectoryEntry> {
+        self.looked_at.fetch_add(1, Ordering::SeqCst);
+        Posix.entry(path)
     }
     fn list_names(&self, path: &Path) -> io::Result<Vec<String>> {
         self.listed.fetch_add(1, Ordering::SeqCst);
@@ -143,6 +151,27 @@ fn a_load_looks_at_no_listing_however_many_names_the_folder_has() {
     let mut table = Table::open(Arc::new(counting.clone()), &place.root).unwrap();
     assert!(listings_of(&mut table, "four") > 0);
     assert_eq!(listings_of(&mut table, "five"), 0);
+}
+
+#[test]
+fn cleaning_looks_at_the_times_of_what_may_go_and_of_one_commit_more() {
+    let (place, mut table) = Place::with_table();
+    for number in 0..100 {
+        load(&mut table, &format!("l{number}"), 1);
+    }
+    table.checkpoint().unwrap();
+    load(&mut table, "last", 1);
+    table.checkpoint().unwrap();
+    table.fold_history().unwrap();
+    let counting = Counting::default();
+    let mut table = Table::open(Arc::new(counting.clone()), &place.root).unwrap();
+    counting.looked_at.store(0, Ordering::SeqCst);
+    let outcome = table.clean_log(&CleanOptions::default()).unwrap();
+    assert_eq!(outcome.commits, 0);
+    let few = counting.looked_at.load(Ordering::SeqCst);
+    assert!(few <= 10, "{few} files were looked at");
+    let outcome = table.clean_log(&CleanOptions { min_age: std::time::Duration::ZERO }).unwrap();
+    assert!(outcome.commits >= 100, "{outcome:?}");
 }
 
 #[test]
