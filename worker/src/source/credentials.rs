@@ -35,6 +35,8 @@ const NODE_IDENTITY: &str = "LONGSHORE_ALLOW_NODE_IDENTITY";
 /// Credentials that run out are renewed this long before, or after three quarters of a shorter life.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
 
+/// Reads of a Secret until two are alike.
+const READS: u32 = 5;
 const ACCESS_KEY_ID: &str = "access-key-id";
 const SECRET_ACCESS_KEY: &str = "secret-access-key";
 const SESSION_TOKEN: &str = "session-token";
@@ -270,9 +272,16 @@ impl ProvideCredentials for BaseProvider {
 }
 
 async fn from_folder(secret: &str, folder: &Path) -> Result<Credentials, SourceError> {
-    let id = read_key(secret, folder, ACCESS_KEY_ID).await?;
-    let key = read_key(secret, folder, SECRET_ACCESS_KEY).await?;
-    let token = read_key(secret, folder, SESSION_TOKEN).await?;
+    let mut keys = read_keys(secret, folder).await?;
+    // The kubelet puts another Secret in place between two reads: keys that are read alike twice are of one Secret.
+    for _ in 0..READS {
+        let again = read_keys(secret, folder).await?;
+        if again == keys {
+            break;
+        }
+        keys = again;
+    }
+    let [id, key, token] = keys;
     let required = |value: Option<String>, name: &str| {
         value.ok_or_else(|| {
             missing(format!(
@@ -289,6 +298,12 @@ async fn from_folder(secret: &str, folder: &Path) -> Result<Credentials, SourceE
         None,
         "mounted Secret",
     ))
+}
+
+/// Id, key and token as they are by now.
+async fn read_keys(secret: &str, folder: &Path) -> Result<[Option<String>; 3], SourceError> {
+    let read = |name| read_key(secret, folder, name);
+    Ok([read(ACCESS_KEY_ID).await?, read(SECRET_ACCESS_KEY).await?, read(SESSION_TOKEN).await?])
 }
 
 /// The value of one key without blanks around it; `None` when it is not there or empty.
