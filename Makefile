@@ -8,6 +8,7 @@ VENV := .venv
 ORACLES := worker/tests/oracles/requirements.txt
 ROWS ?= 10000000
 SCALE_BYTES ?= 10000000000
+LEDGER_FILES ?= 10000000
 FUZZ_SECONDS ?= 600
 
 .PHONY: help build test fuzz e2e e2e-storage demo bench venv lint doc deny generate prerequisites clean
@@ -41,13 +42,16 @@ demo: prerequisites ## Ten million rows from an S3 server into a table; again: n
 	cargo build --locked --bins
 	scripts/demo $(TARGET_DIR)/debug $(ROWS)
 
-bench: prerequisites ## The load against decode-only and a plain copy; a pipe, the log and 2,920 tablets against their bounds
+bench: prerequisites ## The load against decode-only and a plain copy; a pipe, a ledger, the log and 2,920 tablets against their bounds
 	cargo build --locked --release --bins --examples --features longshore-bench/reference-decoders \
 		-p longshore-bench -p longshore-worker -p longshore-storage
 	$(TARGET_DIR)/release/longshore-bench --rows $(ROWS)
 	$(TARGET_DIR)/release/longshore-bench text
 	$(TARGET_DIR)/release/longshore-bench pipe
 	$(TARGET_DIR)/release/examples/columnar_speed
+	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+		$(TARGET_DIR)/release/examples/ledger make "$$folder/table" $(LEDGER_FILES) && \
+		$(TARGET_DIR)/release/examples/ledger open "$$folder/table"
 	$(TARGET_DIR)/release/examples/scale --bytes $(SCALE_BYTES)
 
 venv: $(VENV)/ready ## Other engines that read our tables, and a second S3 server, for the tests

@@ -219,8 +219,8 @@ impl Visit<'_> {
         }
     }
 
-    /// Makes what is wanted, once the pods of what ran before are gone, also for a Pipe that is gone; those of an epoch that was given up are not
-    /// waited for.
+    /// Makes what is wanted, once the pods of what ran before are gone, also those of a Pipe that is gone. Pods of
+    /// an epoch that was given up are not waited for.
     fn begin(&mut self, wanted: &Wanted) -> Verdict {
         let facts = self.facts;
         let remains = |pod: &&PodFacts| !pod.ended && pod.epoch >= wanted.epoch;
